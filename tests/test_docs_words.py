@@ -18,6 +18,8 @@ TROUBLE = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
 BUILD_ARGUMENTS = set(re.findall(r"^ARG (\w+)", (ROOT / "Dockerfile").read_text(encoding="utf-8"), re.M))
 NOT_OURS = {"no kernel image is available", "Value not in list", "starting"}
 """Words of others that are quoted too."""
+REPLACED = ("extended video", "joined clip", "longer version", "play round", "plays round")
+"""Other words for what docs/developing.md has a word for: joined video, loop."""
 
 
 def spoken() -> str:
@@ -50,6 +52,16 @@ def test_there_are_twenty_failures_with_their_cause() -> None:
     rows = [line for line in TROUBLE.splitlines() if line.startswith("| ") and not line.startswith("| what")]
     assert len(rows) >= 20
     assert all(len(re.split(r"(?<!\\)\|", row)) == 5 for row in rows), "what, why, what to do"
+
+
+def test_one_word_means_one_thing() -> None:
+    pages = {
+        page.name: page.read_text("utf-8") for page in (*DOCS, ROOT / "README.md", ROOT / "CHANGELOG.md")
+    }
+    words = pages.pop("developing.md").split("## Words")
+    assert len(words) == 2 and "| joined video |" in words[1]
+    pages |= {"developing.md": words[0], "the program": spoken()}
+    assert [(name, one) for name, text in pages.items() for one in REPLACED if one in text.lower()] == []
 
 
 @pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)

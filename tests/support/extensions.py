@@ -1,4 +1,4 @@
-"""Clips for tests of extended videos, and an engine with SVI Pro."""
+"""Clips for tests of joined videos, and an engine with SVI Pro."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Extend: what the dialog asks before it, the new part of a clip, and another version of one part."""
+"""Extend: what its dialog asks, the new part of a clip, and a part that is drawn again."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Extend:
         self.once = Once()
 
     def extend(self, owner: str, event: gr.EventData, request: gr.Request) -> Any:
-        """A longer version of a clip."""
+        """Makes a joined video: the clip with a new part after it."""
         given = values(event_text(event, "data"))
 
         def make(job: JobView) -> JobView:
@@ -74,7 +74,7 @@ class Extend:
         return self._made(owner, event, "extend", make)
 
     def reroll(self, owner: str, event: gr.EventData, request: gr.Request) -> Any:
-        """The same clip with another version of one of its parts."""
+        """Makes the joined video with one of its parts drawn again."""
         given = values(event_text(event, "data"))
 
         def make(job: JobView) -> JobView:
