@@ -11,7 +11,7 @@ from PIL import Image
 
 from backend.engines.demo.executor import Context
 from backend.engines.demo.nodes_finish import progress_of_frames
-from backend.engines.demo.values import FrameRange, Frames
+from backend.engines.demo.values import DerivedFrames, FrameRange, Frames
 
 Array = Any  # of numpy, float64; colours are rows of three channels
 Change = Callable[[Array, int], Array]
@@ -49,25 +49,12 @@ def to_rgb(lab: Array) -> Array:
 
 
 @dataclass(frozen=True)
-class Recoloured:
+class Recoloured(DerivedFrames):
     """Frames in other colours. `strength`: 0 keeps the old ones, 1 takes the new ones, 10 goes far beyond."""
 
-    frames: Frames
     change: Change
     lab: bool
     strength: float
-
-    @property
-    def width(self) -> int:
-        return self.frames.width
-
-    @property
-    def height(self) -> int:
-        return self.frames.height
-
-    @property
-    def count(self) -> int:
-        return self.frames.count
 
     def frame(self, index: int) -> Image.Image:
         rgb = _colours(self.frames, index)

@@ -16,7 +16,7 @@ from PIL import Image
 
 from backend.engines.demo.executor import Context
 from backend.engines.demo.nodeinfo import MODEL_INPUTS
-from backend.engines.demo.values import Frames, ModelHandle, ScaledFrames
+from backend.engines.demo.values import DerivedFrames, Frames, ModelHandle, ScaledFrames
 from backend.engines.demo.watermark import add_watermark
 
 FILM_HALVINGS = 6
@@ -55,42 +55,19 @@ def factor_of(name: str) -> int:
 
 
 @dataclass(frozen=True)
-class Marked:
+class Marked(DerivedFrames):
     """Frames with the demo's mark."""
-
-    frames: Frames
-
-    @property
-    def width(self) -> int:
-        return self.frames.width
-
-    @property
-    def height(self) -> int:
-        return self.frames.height
-
-    @property
-    def count(self) -> int:
-        return self.frames.count
 
     def frame(self, index: int) -> Image.Image:
         return add_watermark(self.frames.frame(index).copy())
 
 
 @dataclass(frozen=True)
-class InterpolatedFrames:
-    """`multiplier` - 1 blended frames between each two: (count - 1) * multiplier + 1 in all."""
+class InterpolatedFrames(DerivedFrames):
+    """Frames with `multiplier` - 1 blended ones between each two: (count - 1) * multiplier + 1 in all."""
 
-    frames: Frames
     multiplier: int
     _read: dict[int, Image.Image] = field(default_factory=dict, repr=False, compare=False)
-
-    @property
-    def width(self) -> int:
-        return self.frames.width
-
-    @property
-    def height(self) -> int:
-        return self.frames.height
 
     @property
     def count(self) -> int:

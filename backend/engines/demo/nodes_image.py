@@ -8,28 +8,22 @@ from typing import Any
 from PIL import Image, ImageFilter, ImageOps
 
 from backend.engines.demo.executor import Context
-from backend.engines.demo.values import ConcatenatedFrames, FrameRange, Frames, ScaledFrames, StillImage
+from backend.engines.demo.values import (
+    ConcatenatedFrames,
+    DerivedFrames,
+    FrameRange,
+    Frames,
+    ScaledFrames,
+    StillImage,
+)
 
 
 @dataclass(frozen=True)
-class FilteredFrames:
+class FilteredFrames(DerivedFrames):
     """Frames with an operation applied: invert, grow:<pixels>, threshold:<level>, or the extraction of a
     channel: red, green, blue, alpha."""
 
-    frames: Frames
     operation: str
-
-    @property
-    def width(self) -> int:
-        return self.frames.width
-
-    @property
-    def height(self) -> int:
-        return self.frames.height
-
-    @property
-    def count(self) -> int:
-        return self.frames.count
 
     def frame(self, index: int) -> Image.Image:
         image = self.frames.frame(index)

@@ -11,7 +11,14 @@ from PIL import Image, ImageDraw
 from backend.engines.demo.cache import Result
 from backend.engines.demo.encode import next_name
 from backend.engines.demo.executor import Context
-from backend.engines.demo.values import Conditioning, Frames, ModelHandle, ScaledFrames, iter_frames
+from backend.engines.demo.values import (
+    Conditioning,
+    DerivedFrames,
+    Frames,
+    ModelHandle,
+    ScaledFrames,
+    iter_frames,
+)
 
 BEAT = 24
 """Frames of one swing of the arms."""
@@ -29,24 +36,11 @@ class Found:
 
 
 @dataclass(frozen=True)
-class DrawnPose:
+class DrawnPose(DerivedFrames):
     """A figure whose arms swing, on black; or the outline of its face."""
 
-    frames: Frames
     body: bool
     face: bool
-
-    @property
-    def width(self) -> int:
-        return self.frames.width
-
-    @property
-    def height(self) -> int:
-        return self.frames.height
-
-    @property
-    def count(self) -> int:
-        return self.frames.count
 
     def frame(self, index: int) -> Image.Image:
         image = Image.new("RGB", (self.width, self.height))
@@ -70,22 +64,8 @@ class DrawnPose:
 
 
 @dataclass(frozen=True)
-class Silhouette:
+class Silhouette(DerivedFrames):
     """The mask of the person: white where it is."""
-
-    frames: Frames
-
-    @property
-    def width(self) -> int:
-        return self.frames.width
-
-    @property
-    def height(self) -> int:
-        return self.frames.height
-
-    @property
-    def count(self) -> int:
-        return self.frames.count
 
     def frame(self, index: int) -> Image.Image:
         image = Image.new("RGB", (self.width, self.height))

@@ -137,6 +137,25 @@ class StillImage:
 
 
 @dataclass(frozen=True)
+class DerivedFrames:
+    """Frames that are made from others, as many and of the same size."""
+
+    frames: Frames
+
+    @property
+    def width(self) -> int:
+        return self.frames.width
+
+    @property
+    def height(self) -> int:
+        return self.frames.height
+
+    @property
+    def count(self) -> int:
+        return self.frames.count
+
+
+@dataclass(frozen=True)
 class FrameRange:
     """`count` frames of a batch, beginning with `first`."""
 
