@@ -1,4 +1,5 @@
-"""What a new part of a joined video is asked for and drawn after, and how long and large it can be. Pure."""
+"""The request for a new part of a joined video, the parts before it, and the limits of its length and size.
+Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recipes as they are asked for: of a file, of a job, and what of them is here."""
+"""Reads the recipe of a file or a job, and compares it with the files, models and nodes that are here."""
 
 from __future__ import annotations
 

@@ -148,7 +148,7 @@ def _loras(loras: Sequence[Lora]) -> list[dict[str, Any]]:
 
 
 def _part(part: Part) -> dict[str, Any]:
-    """What one part of a joined video was drawn with, and how it goes on from the one before."""
+    """What one part of a joined video was drawn with, and how it continues the one before."""
     names = ("prompt", "seed", "seconds", "speed", "method", "route", "frames")
     return {name: value for name in names if (value := getattr(part, name)) != ""}
 

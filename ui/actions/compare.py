@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Compare:
-    """A server function of the job card. Asking needs the key of each clip; every answer has fresh
+    """A server function of the job card. A question needs the key of each clip; every answer has fresh
     addresses."""
 
     def __init__(self, studio: Studio, choices: Choices) -> None:

@@ -6,7 +6,7 @@
   const studio = window.wanStudio;
   const EARLY = 0.01; // a moment this share of a frame before its border counts as the next frame
   const JUMP = 0.3; // seconds apart, from which a clip is put in step at once
-  const LATE = 0.01; // seconds apart that nobody sees
+  const LATE = 0.01; // seconds apart that cannot be seen
   const ENOUGH = 3; // HTMLMediaElement.HAVE_FUTURE_DATA
 
   studio.pairClock = (clips, changed) => {

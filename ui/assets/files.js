@@ -125,7 +125,7 @@
     document.documentElement.removeAttribute("data-dragging");
     if (!zone) return event.target.closest("dialog") ? undefined : studio.recipes.restore(onlyFiles(event.dataTransfer));
     event.stopImmediatePropagation();
-    // Gradio's zone hears of the end of the drag, without files.
+    // Gradio's drop zone gets the end of the drag, without files.
     const end = new DragEvent("drop", { bubbles: true, cancelable: true, dataTransfer: new DataTransfer() });
     ours.add(end);
     event.target.dispatchEvent(end);

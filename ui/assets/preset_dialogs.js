@@ -283,14 +283,14 @@
     fileRead(file).then(({ found, what }) => offerOrSay(found, what));
     return true;
   };
-  // One that is dropped anywhere, also on a field for other files: the window hears of it before the fields.
+  // A preset may be dropped anywhere, also on a field for other files: the window gets the event before the fields.
   addEventListener("drop", (event) => {
     const files = [...(event.dataTransfer?.files || [])];
     if (files.length !== 1 || !takes(files[0])) return;
     event.preventDefault();
     event.stopImmediatePropagation();
     document.documentElement.removeAttribute("data-dragging");
-    // Gradio's zone hears of the end of the drag, without files.
+    // Gradio's drop zone gets the end of the drag, without files.
     event.target.dispatchEvent(new DragEvent("drop", { bubbles: true, cancelable: true, dataTransfer: new DataTransfer() }));
   }, true);
 

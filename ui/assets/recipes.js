@@ -35,7 +35,7 @@
       studio.say(text("upload_failed"));
     }
   };
-  // The first of several that says something, else the first.
+  // The first of several files that carries a recipe, else the first.
   const restoreOne = async (files) => {
     if (files.length === 1 && studio.presets?.takes?.(files[0])) return;
     for (const file of files) if (isText(file) || (await carries(file).catch(() => false))) return restore(file);

@@ -62,7 +62,7 @@
     const left = field.compared.find((one) => !list.includes(one));
     return left === undefined ? null : left;
   };
-  // As many values as there are videos; numbers that nobody has written ascend.
+  // As many values as there are videos; numbers that were not typed ascend.
   const filled = (mode, count) => {
     const state = states[mode], field = fieldOf(mode, state.vary);
     if (!field) return;
@@ -240,7 +240,7 @@
     const changed = target.closest?.(".ws-loras[id]")?.id.replace(/-loras$/, "");
     if (changed && states[changed]?.vary === "loras") draw(changed);
   });
-  // Several lines that are pasted into one sentence are as many sentences.
+  // Several lines that are pasted into one prompt become several prompts.
   document.addEventListener("paste", (event) => {
     const area = event.target.closest?.(".vary-values textarea");
     const lines = (area && event.clipboardData?.getData("text") || "").split(/\r?\n/).map((line) => line.trim()).filter(Boolean);

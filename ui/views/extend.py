@@ -36,7 +36,7 @@ def button(job: JobView) -> str:
 
 
 def _sentence(job: JobView) -> str:
-    """The sentence of the clip; of one that is made of parts that of the last."""
+    """The prompt of the clip; of a joined video that of its last part."""
     return job.parts[-1].prompt if job.parts else str(job.params.get("prompt") or "")
 
 

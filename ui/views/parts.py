@@ -1,4 +1,4 @@
-"""A clip that is made of parts: the strip below its video and the marks on the player's bar."""
+"""A joined video: the strip below its video and the marks on the player's bar."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What of a recipe is not here, in words and for the page's script."""
+"""What a recipe needs and this machine lacks, in words and for the page's script."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def notes_for_script(
 
 
 def lacking_text(mode: str, one: Lacking) -> str:
-    """What is not here, in a sentence."""
+    """One thing that is missing, in a sentence."""
     known = one.field in MODES[mode].by_name
     return text(
         f"recipes.lacks.{one.kind}", name=label(mode, one.field) if known and one.kind != "lora" else one.name

@@ -1,4 +1,4 @@
-"""Measured seams in words: where a loop begins again, and where one part of a clip goes on into the next."""
+"""Measured seams in words: where a loop begins again, and between the parts of a joined video."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Image-to-Video that goes on from the last frames of a clip: the graph with the latents of SVI."""
+"""Image-to-Video that continues the last frames of a clip: the graph with the latents of SVI."""
 
 from __future__ import annotations
 
