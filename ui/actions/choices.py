@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from backend.errors import NotFound, StudioError
-from backend.threads import visitor_of
+from ui.actions.answers import answered
 from ui.views.wording import is_still
 
 if TYPE_CHECKING:
@@ -26,13 +26,7 @@ class Choices:
         """{sound: whether there is one}; {gone: true} for a wrong key."""
         given = asked if isinstance(asked, dict) else {}
         pair = (str(given.get("id") or ""), str(given.get("key") or ""))
-        try:
-            found: dict[str, Any] = await self.studio.reads.run(
-                visitor_of(request), self.look_up, *pair, join=True
-            )
-        except StudioError:
-            return {"gone": True}
-        return found
+        return await answered(self.studio, request, self.look_up, *pair)
 
     def look_up(self, job_id: str, key: str) -> dict[str, Any]:
         """The answer for one job. Raises NotFound for a wrong id or key."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from backend.errors import NotFound, StudioError
-from backend.threads import visitor_of
+from backend.errors import NotFound
+from ui.actions.answers import answered
 from ui.actions.finish import pairs_of
 from ui.views import compare
 from ui.views.wording import title
@@ -31,13 +31,7 @@ class Compare:
         {gone: true} when one of them is not there, {unfinished: its title} when one is not done."""
         given = asked.get("clips") if isinstance(asked, Mapping) else None
         pairs = tuple(pairs_of({"jobs": given}))
-        try:
-            found: dict[str, Any] = await self.studio.reads.run(
-                visitor_of(request), self.look_up, pairs, join=True
-            )
-        except StudioError:
-            return {"gone": True}
-        return found
+        return await answered(self.studio, request, self.look_up, pairs)
 
     def look_up(self, pairs: Sequence[tuple[str, str]]) -> dict[str, Any]:
         """The answer for two clips that are opened by their keys. Raises NotFound, also for another number of

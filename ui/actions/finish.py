@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from backend.errors import NotAllowed, NotFound, StudioError
-from backend.threads import visitor_of
+from ui.actions.answers import answered
 from ui.actions.event_data import event_change, event_text, event_values
 from ui.gradio_fixes.checked_inputs import is_unicode
 from ui.gradio_fixes.event_errors import sentence
@@ -84,13 +84,7 @@ class Finish:
     async def answer(self, asked: Any, request: gr.Request | None = None) -> dict[str, Any]:
         """What the dialog shows for {jobs: [{id, key}]}; {gone: true} when none of them is there."""
         pairs = tuple(pairs_of(asked if isinstance(asked, Mapping) else {}))
-        try:
-            found: dict[str, Any] = await self.studio.reads.run(
-                visitor_of(request), self.look_up, pairs, join=True
-            )
-        except StudioError:
-            return {"gone": True}
-        return found
+        return await answered(self.studio, request, self.look_up, pairs)
 
     def look_up(self, pairs: Sequence[tuple[str, str]]) -> dict[str, Any]:
         """The answer for clips that are opened by their keys. Raises NotFound for none."""

@@ -76,23 +76,10 @@ class Silhouette(DerivedFrames):
 
 
 @dataclass(frozen=True)
-class Blocks:
+class Blocks(DerivedFrames):
     """Masks in squares of `side` pixels: a square with any white in it is white."""
 
-    frames: Frames
     side: int
-
-    @property
-    def width(self) -> int:
-        return self.frames.width
-
-    @property
-    def height(self) -> int:
-        return self.frames.height
-
-    @property
-    def count(self) -> int:
-        return self.frames.count
 
     def frame(self, index: int) -> Image.Image:
         small = (max(1, self.width // self.side), max(1, self.height // self.side))
