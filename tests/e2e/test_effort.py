@@ -157,7 +157,7 @@ def test_three_choices_take_a_picture_to_four_drafts_and_the_best_finished(
     card(page, "done")
     page.locator("#ws-card .cell .cell-finish").nth(2).click()
     card(page, "running")
-    assert effort(page) == (2, 0, 0), "and one choice from a list, which no press is counted for"
+    assert effort(page) == (2, 0, 1), "two presses, and the number of videos"
     *_, final = (run.view for run in served.studio.runs.values())
     best = served.studio.runs[whole.members[2]].view
     assert (final.params["resolution"], final.seed) == ("480p", best.seed)
