@@ -265,7 +265,7 @@ def test_a_part_that_fails_leaves_the_clip_and_can_be_tried_again(
     job = extended(studio, clip)
     assert job.status == FAILED and job.error is not None
     assert "Part 2" in job.error["message"] and "Out of tricks." in job.error["message"]
-    assert "Rest." in job.error["hint"] and "unharmed" in job.error["hint"]
+    assert "Rest." in job.error["hint"] and "unchanged" in job.error["hint"]
     assert [part.status for part in job.parts] == [DONE, FAILED]
     assert studio.result_path(clip.id, clip.key).is_file()
     engine.error = None

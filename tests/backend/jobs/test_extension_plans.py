@@ -88,7 +88,7 @@ class Frames:
     def video_facts(self, file: Path) -> Any:
         return SimpleNamespace(fps=16.0, frames=81)
 
-    def exact_frame(self, file: Path, target: Path, frame: int) -> None:
+    def frame(self, file: Path, target: Path, number: int) -> None:
         assert file.is_file()
 
 
@@ -127,7 +127,7 @@ def test_a_part_is_drawn_again_with_its_files_and_up_to_its_cut(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("prompt", ["", " \n "])
-def test_without_a_sentence_a_part_has_that_of_the_one_before(tmp_path: Path, prompt: str) -> None:
+def test_without_a_prompt_a_part_has_that_of_the_one_before(tmp_path: Path, prompt: str) -> None:
     extender, submits, job = three_parts(tmp_path)
     extender._drawn("me", extender._base(job, -1), Request(prompt=prompt), (), False)
     assert submits.made[-1][0].values["prompt"] == "It stops"
