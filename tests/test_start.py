@@ -56,6 +56,7 @@ def test_on_a_pod_the_pods_own_comfyui_is_awaited_and_adopted(tmp_path: Path) ->
     ended_well(seen)
 
 
+@pytest.mark.deep
 def test_comfyuis_that_ignore_signals_are_killed_together(tmp_path: Path) -> None:
     ended_well(scene("stubborn", tmp_path))
 

@@ -357,6 +357,7 @@ TO_THE_BRIM = """() => {
 }"""
 
 
+@pytest.mark.deep
 def test_a_storage_that_fills_up_keeps_what_the_tab_has(browser: Browser, served: SimpleNamespace) -> None:
     """What no longer fits lasts through a reload; that videos are still found is what is said."""
     page, faults = opened(browser, served)  # type: ignore[arg-type]

@@ -200,6 +200,7 @@ def test_each_tab_has_its_own_and_clear_can_be_undone(visit: Visit, site: Site, 
     expect(prompt(again)).to_have_value("")
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("old", [True, deep(False)], ids=["storage events", "channel"])
 def test_tabs_of_an_old_browser_do_not_overwrite_each_other(
     browser: Browser, served: SimpleNamespace, old: bool

@@ -34,6 +34,7 @@ def ids(page: Page) -> list[str | None]:
     return [row.get_attribute("data-id") for row in page.locator(ROWS).all()]
 
 
+@pytest.mark.deep
 def test_queue_panel_and_toasts(visit: Visit, photo: Path, site: Site) -> None:
     page = visit()
     with site.held():

@@ -22,6 +22,7 @@ CLIP = re.compile(r"/media/.*\.mp4")
 COLOUR = "node => getComputedStyle(node).backgroundColor"
 
 
+@pytest.mark.deep
 def test_a_frame_of_a_clip_that_still_loads(
     served: SimpleNamespace, visit: Callable[..., Page], photo: Path, tmp_path: Path
 ) -> None:

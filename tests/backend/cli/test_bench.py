@@ -95,6 +95,7 @@ def test_median_and_spread_leave_the_first_run_out(capsys: pytest.CaptureFixture
     assert bench_table.record([only], {}, False, "now", True)["rows"][0]["of_guide"] == 2.0
 
 
+@pytest.mark.deep
 def test_figures_of_the_demo_engine_are_marked(tmp_path: Path) -> None:
     out = tmp_path / "bench.json"
     done = app(
@@ -135,6 +136,7 @@ def test_stopped_in_the_middle_it_leaves_nothing_behind(tmp_path: Path) -> None:
     assert not list(tmp_path.glob("wan-bench-*"))
 
 
+@pytest.mark.deep
 def test_without_an_engine_it_says_so(tmp_path: Path) -> None:
     done = app("--rows", "1", COMFYUI_URL="http://127.0.0.1:9", WAN_DATA_DIR=str(tmp_path))
     assert done.returncode == 1

@@ -60,6 +60,7 @@ def test_a_row_is_measured_and_nothing_stays(tmp_path: Path) -> None:
     assert not (tmp_path / "models").exists(), "the model store is not touched"
 
 
+@pytest.mark.deep
 def test_it_cleans_up_when_it_is_stopped_and_after_a_crash(tmp_path: Path) -> None:
     def running() -> Path | None:
         found = list((tmp_path / "tmp").glob(f"{PREFIX}*"))

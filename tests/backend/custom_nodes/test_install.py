@@ -199,6 +199,7 @@ def command(comfyui: Path, *more: str) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
+@pytest.mark.deep
 @pytest.mark.full
 def test_the_command_asks_before_it_changes_a_comfyui(comfyui: Path, tmp_path: Path) -> None:
     done = command(comfyui)

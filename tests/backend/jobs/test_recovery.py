@@ -76,6 +76,7 @@ def test_finished_segments_survive_a_restart_of_the_app(make: Make, engine: Fake
     whole(again, done)
 
 
+@pytest.mark.deep
 def test_a_segment_of_another_compilation_is_not_used(make: Make, engine: FakeEngine, tone: Path) -> None:
     engine.script = stop_at(1, EngineLost("away"))
     studio = make()

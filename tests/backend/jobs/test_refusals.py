@@ -154,6 +154,7 @@ def test_a_job_that_one_server_refuses_runs_on_another(make: Make, picture: Path
     assert {ended(studio, job, BOUND).status for job in jobs} == {"done"} and not one.prompts
 
 
+@pytest.mark.deep
 def test_a_refusal_keeps_the_segments_and_the_prompt_of_another_server(make: Make, tone: Path) -> None:
     one, two = pair()
     two.state, two.without = "lost", frozenset({"CreateVideo"})

@@ -136,6 +136,7 @@ def test_on_an_open_page_invented_tokens_are_limited(make: Make) -> None:
     studio.submit(OWNER, "text_to_video", values, {})
 
 
+@pytest.mark.deep
 def test_without_the_requested_share_link_its_restrictions_end(make: Make) -> None:
     studio = make(GRADIO_SHARE="true", WAN_MAX_QUEUED="1000")
     assert studio.settings.open_to_all and studio.settings.max_queued_per_owner == 3

@@ -128,6 +128,7 @@ def test_a_hung_server_is_restarted_and_the_other_continues(build: Build, pictur
     assert Run(engine_of(first), prompt(first.engine, picture)).result(60)
 
 
+@pytest.mark.deep
 def test_a_server_that_hangs_without_a_job_is_restarted(build: Build) -> None:
     one = build("0", WAN_HUNG_SECONDS="1")
     all_up(one)

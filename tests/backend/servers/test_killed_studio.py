@@ -103,6 +103,7 @@ def test_orphans_of_a_killed_second_studio_are_terminated(build: Build, base: in
     all_up(one)
 
 
+@pytest.mark.deep
 def test_an_orphan_that_does_not_answer_is_killed(build: Build, base: int, tmp_path: Path) -> None:
     limits = replace(QUICK, taken_over=0.5, process=replace(QUICK.process, young=0.0))
     (pid,) = killed_studio(tmp_path, base, CUDA_VISIBLE_DEVICES="0")

@@ -163,6 +163,7 @@ def test_a_folder_swapped_for_a_link_during_the_sweep_is_not_followed(
     assert upload.is_symlink() and (films / "a.png").exists()
 
 
+@pytest.mark.deep
 def test_start_and_shutdown_keep_other_files_in_a_shared_folder(tmp_path: Path) -> None:
     """The app as it is started, in a folder with old files, links and another studio's uploads."""
     shared = tmp_path / "shared"

@@ -270,6 +270,7 @@ def test_cancelled_on_the_page_is_stopped_on_the_worker(
         assert ended(studio, again, 60).status == "done"
 
 
+@pytest.mark.deep
 def test_the_page_is_restarted_in_the_middle(fake: FakeRunPod, tmp_path: Path, photo: Path) -> None:
     with studio_of(fake, tmp_path) as studio:
         job = submit(studio, photo, steps=40)
@@ -305,6 +306,7 @@ def test_a_queued_job_of_an_earlier_run_is_cancelled_at_runpod(
         fake.wait(lambda: fake.only().status == "CANCELLED")
 
 
+@pytest.mark.deep
 def test_a_result_that_is_too_large_for_an_answer(tmp_path: Path, photo: Path) -> None:
     """It goes onto the endpoint's volume, and a worker reads it to the page, which does not have that."""
     with contextlib.ExitStack() as stack:
