@@ -83,8 +83,10 @@ def test_a_clip_is_extended_and_a_part_drawn_again(
     expect(dialog).to_be_hidden()
     expect(opener).to_be_focused()
     page.reload()
+    page.wait_for_function("window.wanStudio?.drafts && !window.wanStudio.drafts.busy()")
     opener.click()
     expect(dialog.locator("textarea")).to_have_value("It stops at the pier")
+    expect(dialog.locator('[data-x="length"]')).not_to_be_empty()
     expect(dialog.locator(".count")).to_have_text("Frame 16 of 17")
     expect(dialog.locator('[data-x="end-name"]')).to_have_text(photo.name)
 
