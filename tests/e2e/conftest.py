@@ -59,12 +59,13 @@ class Site:
             self.engine.faults()
 
     def cancelling(self) -> None:
-        """Waits until the app has the request to cancel the running job."""
-        asked = "SELECT count(*) FROM job WHERE status = 'running' AND cancel_requested IS NOT NULL"
+        """Waits until the app has the request to cancel the running job, which may have ended by it: where
+        the job had not come to the step that holds it."""
+        others = "SELECT count(*) FROM job WHERE status = 'running' AND cancel_requested IS NULL"
 
         def stored() -> bool:
             with contextlib.closing(sqlite3.connect(self.folder / "data" / "studio.db", timeout=60)) as db:
-                return bool(db.execute(asked).fetchone()[0])
+                return not db.execute(others).fetchone()[0]
 
         until(stored)
 

@@ -84,7 +84,6 @@ def test_queue_panel_and_toasts(visit: Visit, photo: Path, site: Site) -> None:
     card(page, "cancelled")
 
 
-@pytest.mark.deep
 def test_result_generate_tabs_and_samples(visit: Visit, photo: Path, site: Site) -> None:
     page = visit(width=1366, height=650)
     # A sample and Generate: Mix with its mask, in two clicks.
