@@ -16,6 +16,8 @@ from PIL import Image
 
 from backend.engines.comfy.engine import ComfyEngine
 from backend.media.decoder import Decoder, StoredMedia
+from backend.settings.model import Settings
+from backend.studio import Studio
 from tests.live.runs import Bench
 from tests.live.table import Table
 from workflows.compile import ServerFacts
@@ -75,6 +77,23 @@ def picture(tmp_path_factory: pytest.TempPathFactory, decoder: Decoder) -> Store
 @pytest.fixture(scope="session")
 def last_picture(tmp_path_factory: pytest.TempPathFactory, decoder: Decoder) -> StoredMedia:
     return stored(tmp_path_factory.mktemp("last"), decoder, (40, 90, 160))
+
+
+@pytest.fixture
+def studio(address: str, tmp_path: Path) -> Iterator[Studio]:
+    """A whole studio that drives the server."""
+    environ = {**os.environ, "COMFYUI_URL": address, "WAN_DATA_DIR": str(tmp_path / "data")}
+    studio = Studio(Settings.from_env(environ, tmp_path))
+    studio.start()
+    yield studio
+    studio.close()
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    path = tmp_path / "photo.png"
+    Image.effect_noise((160, 90), 60).convert("RGB").save(path)
+    return path
 
 
 def stored(folder: Path, decoder: Decoder, colour: tuple[int, int, int]) -> StoredMedia:

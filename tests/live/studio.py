@@ -31,3 +31,10 @@ def finished(
         return done, studio.result_path(job.id, job.key)
     finally:
         studio.close()
+
+
+def done(studio: Studio, job: JobView) -> JobView:
+    """The job once it has ended well."""
+    found = ended(studio, job, seconds=1200)
+    assert found.status == "done", found.error
+    return found

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,36 +10,12 @@ import pytest
 from PIL import Image
 
 from backend.jobs.views import JobView
-from backend.settings.model import Settings
 from backend.studio import Studio
 from tests.live.runs import pictures_of
+from tests.live.studio import OWNER, done
 from tests.live.table import Table
-from tests.support.scripted import ended
 
-OWNER = "owner-of-live-tests"
 CLIP = {"width": 64, "height": 64, "seconds": 1.0, "speed": "fast", "prompt": "A boat drifts"}
-
-
-@pytest.fixture
-def studio(address: str, tmp_path: Path) -> Iterator[Studio]:
-    environ = {**os.environ, "COMFYUI_URL": address, "WAN_DATA_DIR": str(tmp_path / "data")}
-    studio = Studio(Settings.from_env(environ, tmp_path))
-    studio.start()
-    yield studio
-    studio.close()
-
-
-@pytest.fixture
-def photo(tmp_path: Path) -> Path:
-    path = tmp_path / "photo.png"
-    Image.effect_noise((160, 90), 60).convert("RGB").save(path)
-    return path
-
-
-def done(studio: Studio, job: JobView) -> JobView:
-    job = ended(studio, job, seconds=900)
-    assert job.status == "done", job.error
-    return job
 
 
 def clip_of(studio: Studio, photo: Path) -> JobView:

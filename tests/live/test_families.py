@@ -3,44 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
-from PIL import Image
 
 from backend.jobs.family import Family, Part
 from backend.jobs.job import DONE, VARIATIONS, PartResult, ResultOf
 from backend.jobs.views import JobView
-from backend.settings.model import Settings
 from backend.studio import Studio
-from tests.live.studio import OWNER
-from tests.support.scripted import ended
+from tests.live.studio import OWNER, done
 
 VALUES = {"width": 64, "height": 64, "seconds": 0.25, "speed": "fast", "prompt": "A boat on a lake"}
-
-
-@pytest.fixture
-def studio(address: str, tmp_path: Path) -> Iterator[Studio]:
-    environ = {**os.environ, "COMFYUI_URL": address, "WAN_DATA_DIR": str(tmp_path / "data")}
-    made = Studio(Settings.from_env(environ, tmp_path))
-    made.start()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def photo(tmp_path: Path) -> Path:
-    path = tmp_path / "photo.png"
-    Image.effect_noise((160, 120), 60).convert("RGB").save(path)
-    return path
-
-
-def done(studio: Studio, job: JobView) -> JobView:
-    found = ended(studio, job, seconds=1200)
-    assert found.status == DONE, found.error
-    return found
 
 
 def ran(studio: Studio, job: JobView) -> str:
