@@ -12,7 +12,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -27,6 +27,8 @@ from backend.system import banner, user_folders
 from backend.web import address, listening
 
 if TYPE_CHECKING:
+    from gradio import Blocks
+
     from backend.settings.model import Settings
     from backend.studio import Studio
     from backend.web.listening import Listening
@@ -156,20 +158,37 @@ def _serve(
     os.environ["GRADIO_SERVER_PORT"] = str(listener.port)  # Gradio cannot be imported with an empty one
     _gradio_environment(studio.secret(UPLOADS))
     from ui import page
-    from ui.gradio_fixes import file_records
-    from ui.gradio_fixes.own_sockets import serving_on
-    from ui.i18n.texts import text
 
     if stop.asked:  # the rest of the start takes seconds
         return 0
     blocks = page.build(studio)
+    share_url = _launch(blocks, studio, settings, listener)
+    studio.reached(reach(os.environ, shared=bool(share_url)))
+    page.update_public_warning(blocks, studio)
+    studio.start()
+    studio.served(listener.url)
+    gc.freeze()
+    gc.enable()
+    for line in _start_lines(studio, settings, listener, share_url):
+        print(line, file=out, flush=True)
+    stop.wait(parent=parent)
+    blocks.close(verbose=False)
+    return 0
+
+
+def _launch(blocks: Blocks, studio: Studio, settings: Settings, listener: Listening) -> str | None:
+    """Serves the page on the listener's sockets. Returns the address of its share link, if there is one."""
     from backend.web import connections, hosts, previews
     from backend.web.routes import middleware_lifespan, routes
+    from ui import page
+    from ui.gradio_fixes import file_records
+    from ui.gradio_fixes.own_sockets import serving_on
+    from ui.i18n.texts import text
 
-    options = page.launch_options(studio)
     accounts, uploads = Accounts.of(settings), Path(os.environ["GRADIO_TEMP_DIR"])
     root = address.root_path(os.environ)
     names = hosts.known(os.environ, listener.host, settings.allowed_hosts)
+    options = page.launch_options(studio)
     try:
         # quiet=True still prints about MCP
         with (
@@ -196,33 +215,30 @@ def _serve(
         raise listener.refusal(error) from error
     file_records.keep_latest(served)
     names.add(share_url or "")
-    blocks.share = False  # else Gradio sends share links a page whose scripts lie on another host
-    studio.reached(reach(os.environ, shared=bool(share_url)))
-    page.update_public_warning(blocks, studio)
-    studio.start()
-    studio.served(listener.url)
-    gc.freeze()
-    gc.enable()
-    engine = studio.engines()[0]
-    if studio.servers.choice.row.simulated:
+    blocks.share = False  # else Gradio sends share links a page whose scripts are on another host
+    return share_url
+
+
+def _start_lines(
+    studio: Studio, settings: Settings, listener: Listening, share_url: str | None
+) -> Iterator[str]:
+    """The lines that the terminal shows once the page is served: the engine, its faults, the banner."""
+    choice = studio.servers.choice
+    if choice.row.simulated:
         why = "No ComfyUI was found: the" if settings.engine == "auto" else "The"
-        print(f"{why} built-in demo engine runs, results are marked DEMO.", file=out, flush=True)
+        yield f"{why} built-in demo engine runs, results are marked DEMO."
     else:
-        print(f"Engine: {studio.servers.choice.row.service} at {engine.address}", file=out, flush=True)
+        yield f"Engine: {choice.row.service} at {studio.engines()[0].address}"
     for fault in dict.fromkeys(filter(None, (info.fault for info in studio.engines()))):
-        print(f"Warning: {words(fault)}", file=out, flush=True)
-    for line in banner.lines(
+        yield f"Warning: {words(fault)}"
+    yield from banner.lines(
         address.address(os.environ, listener.host, listener.port, share_url),
         users=[user for user, _ in settings.auth],
         admin_token=studio.admins.token,
         share_asked=share_asked(os.environ),
         shared=bool(share_url),
         warning=studio.public_warning(),
-    ):
-        print(line, file=out, flush=True)
-    stop.wait(parent=parent)
-    blocks.close(verbose=False)
-    return 0
+    )
 
 
 def _gradio_environment(whose: str) -> None:

@@ -8,7 +8,7 @@ import threading
 import time
 
 from backend.jobs import preflight
-from backend.jobs.cards import Cards
+from backend.jobs.cards import CardOf, Cards
 from backend.jobs.deletions import Deletions
 from backend.jobs.endpoint_loras import EndpointLoras
 from backend.jobs.extensions import Extender
@@ -61,21 +61,13 @@ class Services:
         self.closing = threading.Event()
         self.reads, self.writes = Threads("read"), Threads("write")
         self._taken = False  # by another machine
-        data_folder.prepare(settings.data_dir, settings.jobs_dir)
-        self._data_lock = DataLock(
-            settings.data_dir, settings.machine, lost=self._evicted, each=self._look_at_store
-        )
-        if exclusive:
-            self._data_lock.acquire()
-        self._secret = secret_file.load(settings.data_dir / "secret", secrets.token_bytes(32))
-        self.store = Store(settings.database, busy=self.limits.busy)
-        first_user = settings.auth[0][0] if settings.auth else ""
-        self.admins = Admins(settings.data_dir, first_user, self.store.setting, self.store.set_setting)
+        self._started = False
+        self._open_data_folder(exclusive)
         self.decoder = Decoder(max_file_mb=settings.max_upload_mb)
         self.servers = Servers(settings)
         choice = self.servers.choice
-        if told := diagnostics.tell_adopted(settings, choice.kind, choice.start, choice.urls):
-            log.info("%s", told)
+        if adopted := diagnostics.tell_adopted(settings, choice.kind, choice.start, choice.urls):
+            log.info("%s", adopted)
         self.choices = Choices(settings.data_dir / NAME)
         facts_of = found_by(Finder(settings, self.choices))
         offers = Offers(self.servers.engines, facts_of)
@@ -93,6 +85,30 @@ class Services:
         )  # fmt: skip
         self.fetcher = Fetcher(settings)
         self.model_fetch = ModelFetch(self.fetcher, settings.models_dir, self.machine.engines)
+        self._keep_results()
+        self.watch = Watch(self.scheduler, self.library)
+        self.waiting = WaitingList(self.scheduler, self.library, self.store, self.machine.engines, cards)
+        self._accept_jobs(offers, cards)
+        if self._taken:
+            self.scheduler.evict()
+
+    def _open_data_folder(self, exclusive: bool) -> None:
+        """The folder's lock, its secret and its database."""
+        settings = self.settings
+        data_folder.prepare(settings.data_dir, settings.jobs_dir)
+        self._data_lock = DataLock(
+            settings.data_dir, settings.machine, lost=self._evicted, each=self._look_at_store
+        )
+        if exclusive:
+            self._data_lock.acquire()
+        self._secret = secret_file.load(settings.data_dir / "secret", secrets.token_bytes(32))
+        self.store = Store(settings.database, busy=self.limits.busy)
+        first_user = settings.auth[0][0] if settings.auth else ""
+        self.admins = Admins(settings.data_dir, first_user, self.store.setting, self.store.set_setting)
+
+    def _keep_results(self) -> None:
+        """What stores, removes and lists finished jobs and presets; needs the scheduler."""
+        settings = self.settings
         self.retention = retention_setup.create(
             settings, self.store, self.machine.engines, self.scheduler.forget, self.secret(UPLOADS),
             self.scheduler.link_before_removal,
@@ -102,9 +118,17 @@ class Services:
         self.library = Library(
             self.store, self.scheduler, settings.jobs_dir, self._secret, self.retention.remove, self.deletions
         )
+        self._housekeeping = threading.Thread(
+            target=self.retention.run,
+            args=(self.closing, self.deletions.run_due),
+            name="housekeeping",
+            daemon=True,
+        )
+
+    def _accept_jobs(self, offers: Offers, cards: CardOf) -> None:
+        """What makes jobs of requests, files and results; needs the library."""
+        settings = self.settings
         self.recipes = RecipeLibrary(self.store, self.library, self.decoder, offers, settings.jobs_dir)
-        self.watch = Watch(self.scheduler, self.library)
-        self.waiting = WaitingList(self.scheduler, self.library, self.store, self.machine.engines, cards)
         self.submitter = Submitter(
             lambda: self.settings, self.store, self.decoder, self.scheduler, offers, self.retention,
             self.servers.choice.start, self.limits, cards=cards,
@@ -113,15 +137,6 @@ class Services:
         self.finals = Finals(self.store, self.library, self.submitter)
         below = PartSubmitter(self.submitter, self.store, self.retention)
         self.extender = Extender(below, self.library, offers, self.decoder, settings.jobs_dir)
-        self._housekeeping = threading.Thread(
-            target=self.retention.run,
-            args=(self.closing, self.deletions.run_due),
-            name="housekeeping",
-            daemon=True,
-        )
-        self._started = False
-        if self._taken:
-            self.scheduler.evict()
 
     def _evicted(self) -> None:
         """Called by the data folder's lock, which is held before there is a scheduler."""
