@@ -11,6 +11,7 @@ import base64
 import contextlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -20,8 +21,10 @@ from backend.jobs.final_views import Relations
 from backend.threads import visitor_of
 from ui.forms.job_inputs import has_picture, stored_files
 from ui.views import engine_badge, progress
-from ui.views.card import RECENT, CardState, Starter, card
+from ui.views.card import card
+from ui.views.card_state import CardState, Starter
 from ui.views.skeleton import skeleton
+from ui.views.thumbs import RECENT
 from ui.views.wording import is_set
 
 if TYPE_CHECKING:
@@ -86,18 +89,9 @@ class Card:
             server_functions=[poll, *more],
         )
 
-    def state(
-        self,
-        owner: str,
-        shown: JobView | None,
-        autoplay: bool = False,
-        note: str = "",
-        note_field: str = "",
-        made: str = "",
-        whole: JobView | None = None,
-    ) -> CardState:
-        """The card's state for this owner with `shown` on the stage. note_field, made: see CardState; whole:
-        the set that it was opened from, if it is not the owner's."""
+    def state(self, owner: str, shown: JobView | None, whole: JobView | None = None) -> CardState:
+        """The card's state for this owner with `shown` on the stage. whole: the set that it was opened from,
+        if it is not the owner's."""
         known = self.studio.is_owner(owner)
         jobs = self.studio.jobs(owner, limit=LOOK_BACK) if known else []
         active = self.studio.active(owner) if known else None
@@ -119,15 +113,11 @@ class Card:
             recent=[*under_way, *done][:RECENT],
             line=self.studio.line(owner) if known else (),
             paused=self.studio.paused(),
-            note=note,
-            note_field=note_field,
-            made=made,
             snapshot=snapshot,
             preview=preview,
             starters=self.starters,
             begin=self.begin,
             folder=self.folder,
-            autoplay=autoplay,
             mine=mine,
             media=self.studio.media_url,
             relations=self.studio.relations(owner, shown) if shown is not None else Relations(),
@@ -153,7 +143,10 @@ class Card:
         made: str = "",
         whole: JobView | None = None,
     ) -> str:
-        return card(self.state(owner, shown, autoplay, note, note_field, made, whole))
+        """The card for this owner with `shown` on the stage. whole: see `state`; the others: see
+        CardState."""
+        state = self.state(owner, shown, whole)
+        return card(replace(state, autoplay=autoplay, note=note, note_field=note_field, made=made))
 
     def children(self, shown: JobView | None) -> list[JobView]:
         """The variations of a set, without those that are deleted meanwhile."""

@@ -40,7 +40,7 @@ from ui.queue_panel import Queue
 from ui.tabs.library import Library
 from ui.tabs.registry import TABS
 from ui.tabs.system import System
-from ui.views.card import Starter
+from ui.views.card_state import Starter
 from ui.views.connection import connection_lines
 from ui.views.header import header, public_line
 from workflows.modes.registry import MODES

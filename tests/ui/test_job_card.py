@@ -15,8 +15,9 @@ from PIL import Image
 from tests.support.fake_studio import FakeStudio
 from ui.actions.event_data import event_text
 from ui.actions.stage import Stage
+from ui.forms.file_lines import short
 from ui.forms.form_view import FormView
-from ui.forms.planner import Planner, short
+from ui.forms.planner import Planner
 from ui.forms.widgets import new_form
 from ui.job_card import Card, data_url
 from workflows.modes.registry import MODES

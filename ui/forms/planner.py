@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,9 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from backend.engines.kinds import kind_of
 from backend.errors import StudioError
-from backend.media.facts import PictureFacts, VideoFacts
 from backend.notices import brief, words
-from ui.forms import obstacles, offers, schema, variations
+from ui.forms import file_lines, obstacles, offers, schema, variations
 from ui.forms.form_view import FormView
 from ui.forms.page_files import Measured, PageFiles
 from ui.forms.variations import Wanted
@@ -23,25 +21,20 @@ from ui.forms.widgets import Form
 from ui.gradio_fixes.event_errors import sentence
 from ui.i18n import mode_texts
 from ui.i18n.texts import text
-from ui.views import engine_badge, media_preview, media_text, missing_models, wording
+from ui.views import engine_badge, media_text, missing_models, wording
 from ui.views.form_messages import (
     Hint,
     advanced_row,
-    file_advice,
     hint_line,
     notes_html,
-    picture_line,
 )
-from ui.views.media_preview import Trim
 from workflows.modes.registry import MODES
 from workflows.notice import ROUTE_CODES
-from workflows.notice import notice as notice_of
 
 if TYPE_CHECKING:
     from backend.jobs.views import JobView, Plan
     from backend.models.state import ModelState
     from backend.studio import Studio
-    from workflows.notice import Notice
 
 log = logging.getLogger("wan.ui")
 
@@ -61,19 +54,18 @@ class Submission:
 
 
 @dataclass(frozen=True)
-class _Inputs:
-    """A form's state while it is planned. `problems`: parameter -> message beside its field;
-    `advice`: what to know about the pictures."""
+class _Verdict:
+    """What a form's values would make, and what prevents it. `wrong`, `needed`: parameter -> sentence, for a
+    value that cannot be used and for what has not been given; `absent`: sentences about optional files that
+    the chosen settings require; `lacking`: the missing model files, of all `states`."""
 
-    form: Form
-    given: Mapping[str, Any]
-    measured: Mapping[str, Measured]
-    problems: Mapping[str, str]
     plan: Plan
-    trim: Trim | None
-    offers: Mapping[str, str]  # parameter -> buttons for a file that its field does not take
-    advice: Sequence[Notice]
-    reduced: frozenset[str]  # pictures whose original is no longer kept
+    wrong: Mapping[str, str]
+    needed: Mapping[str, str]
+    absent: Sequence[str]
+    lacking: Sequence[ModelState]
+    states: Sequence[ModelState]
+    reason: obstacles.Reason
 
 
 class Planner:
@@ -104,6 +96,51 @@ class Planner:
         measured, broken = self._measure(form, given)
         offered = {name: self._offers(mode, name, Path(given[name])) for name in broken}
         values = schema.to_values(mode, given, self.default_negative)
+        verdict = self._verdict(form, given, values, measured, broken, owner, user)
+        plan, reason, shown = verdict.plan, verdict.reason, {**verdict.wrong, **problems}
+        here = [one for one in plan.warnings if one.arg("field") in measured and one.code in PICTURE_ADVICE]
+        routes = [words(one) for one in plan.warnings if one.code in ROUTE_CODES]
+        elsewhere = [one for one in plan.warnings if one not in here and one.code not in ROUTE_CODES]
+        warnings = [words(warning) for warning in elsewhere]
+        if route := media_text.route(plan.route):
+            routes.insert(0, route)
+        hint = replace(
+            self._hint(form, measured, verdict),
+            reason=notice or reason.words,
+            missing=not notice and reason.missing,
+            wrong=shown,
+            scroll=bool(problems),
+            turn=turn,
+        )
+        if form.notes is None:
+            hint = replace(hint, asides=warnings)
+        elif elsewhere and not verdict.absent:
+            hint = replace(hint, short_warning=brief(elsewhere[0]))
+        reduced = frozenset(name for name in measured if self.files.is_reduced(Path(given[name])))
+        part = file_lines.chosen_part(mode, values)
+        inputs = file_lines.Inputs(form, given, measured, shown, plan, part, offered, here, reduced)
+        return FormView(
+            lines={name: file_lines.line(inputs, name) for name in form.lines},
+            views={name: file_lines.preview(inputs, name) for name in form.views},
+            advanced=advanced_row(mode, schema.summary(mode, given)),
+            hint=hint_line(mode, hint),
+            ready=hint.ready,
+            needs=missing_models.panel(mode, verdict.lacking, verdict.states),
+            notes=notes_html([*verdict.absent, *warnings], routes),
+        )
+
+    def _verdict(
+        self,
+        form: Form,
+        given: Mapping[str, Any],
+        values: Mapping[str, Any],
+        measured: Mapping[str, Measured],
+        broken: Mapping[str, str],
+        owner: str,
+        user: str,
+    ) -> _Verdict:
+        """Plans the job and collects what prevents it. broken: see _measure."""
+        mode = form.mode
         wanted = variations.read(mode, given.get(variations.NAME))
         fault, missing = variations.problem(mode, values, wanted)
         possible = replace(wanted, name="") if fault else wanted
@@ -119,57 +156,38 @@ class Planner:
             problem
             for name, problem in plan.problems.items()
             if given.get(name) is None and not _required(mode, name)
-        ]  # optional files that the chosen settings require
+        ]
         states = self._model_states()
         lacking = missing_models.lacking(mode, values, states)
         if not plan.problems and plan.obstacle is None and any(one.models for one in self.studio.engines()):
             lacking = []  # a server has what the job needs, whatever the disk here says
         reason = obstacles.reason(form, plan, wrong, needed, absent, lacking)
-        shown = {**wrong, **problems}
+        return _Verdict(plan, wrong, needed, absent, lacking, states, reason)
+
+    def _hint(self, form: Form, measured: Mapping[str, Measured], verdict: _Verdict) -> Hint:
+        """The hint about the result, its time and the empty fields; the rest has its defaults."""
+        plan = verdict.plan
         frame = ""
         if plan.width:
             frame = wording.size(plan.width, plan.height)
             if form.spec.trim is None or form.spec.trim.media in measured:
-                seconds = wording.made_seconds(mode, plan.frames, plan.fps)
+                seconds = wording.made_seconds(form.mode, plan.frames, plan.fps)
                 frame = wording.frame(plan.width, plan.height, seconds, plan.fps)
-        makes = text(f"variations.makes.{form.spec.makes}", count=plan.count, frame=frame)
-        here = [one for one in plan.warnings if one.arg("field") in measured and one.code in PICTURE_ADVICE]
-        routes = [words(one) for one in plan.warnings if one.code in ROUTE_CODES]
-        elsewhere = [one for one in plan.warnings if one not in here and one.code not in ROUTE_CODES]
-        warnings = [words(warning) for warning in elsewhere]
-        separate = form.notes is not None
-        route = media_text.route(plan.route)
-        hint = hint_line(
-            mode,
-            Hint(
-                makes="" if needed.keys() & form.lines.keys() else makes if plan.count > 1 else frame,
-                reason=notice or reason.words,
-                missing=not notice and reason.missing,
-                passing=reason.passing,
-                estimate=self._estimate(plan),
-                each=plan.estimate.short if plan.estimate else "",
-                count=plan.count,
-                frame=frame,
-                wrong=shown,
-                needed=needed,
-                blanks=_blanks(form, plan),
-                scroll=bool(problems),
-                asides=() if separate else warnings,
-                short_warning=brief(elsewhere[0]) if separate and elsewhere and not absent else "",
-                turn=turn,
-                ready=not reason.words,
-            ),
-        )
-        reduced = frozenset(name for name in measured if self.files.is_reduced(Path(given[name])))
-        inputs = _Inputs(form, given, measured, shown, plan, _trim(mode, values), offered, here, reduced)
-        return FormView(
-            lines={name: _line(inputs, name) for name in form.lines},
-            views={name: _preview(inputs, name) for name in form.views},
-            advanced=advanced_row(mode, schema.summary(mode, given)),
-            hint=hint,
-            ready=not reason.words,
-            needs=missing_models.panel(mode, lacking, states),
-            notes=notes_html([*absent, *warnings], [*([route] if route else []), *routes]),
+        makes = frame
+        if verdict.needed.keys() & form.lines.keys():
+            makes = ""
+        elif plan.count > 1:
+            makes = text(f"variations.makes.{form.spec.makes}", count=plan.count, frame=frame)
+        return Hint(
+            makes=makes,
+            passing=verdict.reason.passing,
+            estimate=self._estimate(plan),
+            each=plan.estimate.short if plan.estimate else "",
+            count=plan.count,
+            frame=frame,
+            needed=verdict.needed,
+            blanks=_blanks(form, plan),
+            ready=not verdict.reason.words,
         )
 
     def _plan(
@@ -279,77 +297,7 @@ def _blanks(form: Form, plan: Plan) -> dict[str, str]:
     return shown
 
 
-def _line(inputs: _Inputs, name: str) -> str:
-    """The line below a drop zone: the file's facts, and the problem with it."""
-    form = inputs.form
-    problem = picture_line([], said, form.named(name)) if (said := inputs.problems.get(name)) else ""
-    if name not in inputs.measured:
-        return problem + inputs.offers.get(name, "")
-    facts, plan, mode = inputs.measured[name].facts, inputs.plan, form.mode
-    parts = [short(Path(inputs.given[name]).name)]
-    if isinstance(facts, PictureFacts) and name != "image":
-        parts.insert(0, mode_texts.label(mode, name))
-    if isinstance(facts, PictureFacts):
-        parts += [wording.size(facts.width, facts.height), facts.note]
-        if name == "image":
-            parts.append(plan.crop.text if plan.crop else "")
-    else:
-        parts += media_text.video_facts(facts) if isinstance(facts, VideoFacts) else [facts.note]
-        if inputs.trim is not None and _trimmed(mode) == name:
-            start, end = inputs.trim.part(facts.seconds)
-            parts += media_text.part_facts(end - start, facts.seconds, plan)
-    advice = "".join(file_advice(words(one)) for one in inputs.advice if one.arg("field") == name)
-    return picture_line(parts) + _reduced(inputs, name) + problem + advice
-
-
-def _reduced(inputs: _Inputs, name: str) -> str:
-    """Says that the original of a reused picture is no longer kept; "" while it is."""
-    facts = inputs.measured[name].facts
-    if name not in inputs.reduced or not isinstance(facts, PictureFacts):
-        return ""
-    return file_advice(words(notice_of("original_gone", width=facts.width, height=facts.height)))
-
-
-def _preview(inputs: _Inputs, name: str) -> str:
-    """The preview of a sound or video, or its empty drop zone."""
-    form, path = inputs.form, inputs.given.get(name)
-    kind = form.spec.media[name].kind
-    if path is None:
-        return media_preview.empty(*form.empty_texts[name], kind)
-    if name not in inputs.measured:
-        return media_preview.chosen(form.mode, name, kind, str(path))
-    measured = inputs.measured[name]
-    seconds = 0.0 if isinstance(measured.facts, PictureFacts) else measured.facts.seconds
-    part = inputs.trim if _trimmed(form.mode) == name else None
-    return media_preview.chosen(form.mode, name, kind, str(path), seconds, measured.peaks, part)
-
-
 def _required(mode: str, name: str) -> bool:
     """Whether a parameter is a required file; true for one that is not a file."""
     field = MODES[mode].media.get(name)
     return field is None or field.required
-
-
-def _trimmed(mode: str) -> str:
-    """The file that a mode uses a part of; "" where there is none."""
-    trim = MODES[mode].trim
-    return "" if trim is None else trim.media
-
-
-def _trim(mode: str, values: Mapping[str, Any]) -> Trim | None:
-    """The part that the number fields choose."""
-    trim = MODES[mode].trim
-    if trim is None:
-        return None
-    return Trim(trim.start, trim.length, _seconds(values[trim.start]), _seconds(values[trim.length]))
-
-
-def _seconds(value: Any) -> float:
-    """The value of a number field in seconds, at least 0; anything but a finite number counts as 0."""
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-    return max(0.0, float(value)) if is_number else 0.0
-
-
-def short(name: str, longest: int = 28) -> str:
-    """A file name of at most `longest` characters; the middle is cut, so that the suffix stays."""
-    return name if len(name) <= longest else f"{name[: longest - 9]}…{name[-8:]}"

@@ -13,7 +13,7 @@ from ui.forms.job_inputs import stored_files
 from ui.gradio_fixes.no_form import no_form
 from ui.i18n.texts import text
 from ui.tabs.registry import TABS
-from ui.views.card import ACTIVE, Starter
+from ui.views.card_state import ACTIVE, Starter
 from ui.views.library import grid, heading
 
 if TYPE_CHECKING:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from backend.jobs.final_views import Relations
 from backend.jobs.snapshot import Snapshot
 from backend.notices import words
-from ui.i18n.texts import escaped, plural, text
+from ui.i18n.texts import escaped, text
 from ui.samples import SAMPLES
 from ui.views import failure, keeping, parts, progress, times, variation_set, wording
 from ui.views.buttons import attributes, button, copy_button, link_button
+from ui.views.card_state import ACTIVE, BLANK, CardState, Starter
 from ui.views.icons import icon
 from ui.views.next_steps import download, next_steps, rows
 from ui.views.player import fit, player, shape, still, tags
@@ -22,65 +22,12 @@ from ui.views.recipe import from_file
 from ui.views.relations import relations
 from ui.views.result_details import details
 from ui.views.samples import lesson, strips
-from workflows.modes.registry import media_fields
+from ui.views.thumbs import recent, thumb_picture
 
 if TYPE_CHECKING:
-    from backend.jobs.views import JobView, Place
+    from backend.jobs.views import JobView
 
-RECENT = 6
-BLANK = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"
-"""One transparent pixel, the source of the preview's <img> until there is one."""
 CORNERS = '<span class="corners" aria-hidden="true"><i></i><i></i><i></i><i></i></span>'
-ACTIVE = ("queued", "running")
-ALONE = Relations()
-
-
-@dataclass(frozen=True)
-class Starter:
-    """A picture to start from. `url`: address of its small copy."""
-
-    title: str
-    url: str
-
-
-@dataclass(frozen=True)
-class CardState:
-    """Everything that the card shows. `shown`: the job on the stage, the visitor's own or that of a private
-    link; `active`: the visitor's own job that runs or is next; `line`: the queue; `note`: a sentence above
-    the stage."""
-
-    shown: JobView | None = None
-    active: JobView | None = None
-    recent: Sequence[JobView] = ()
-    line: Sequence[Place] = ()
-    paused: bool = False
-    note: str = ""
-    note_field: str = ""  # the field of a dialog that the note is about
-    made: str = ""  # id of the job that this card is the answer to
-    snapshot: Snapshot | None = None  # of `shown` while it is queued or running
-    preview: str = ""  # data URL of the last preview of `shown`
-    starters: Sequence[Starter] = ()
-    begin: Mapping[str, str] = field(default_factory=dict)  # tab -> how to start there
-    folder: str = ""  # address of the samples' pictures
-    autoplay: bool = False
-    mine: bool = True  # `shown` is the visitor's own; of another's job a private link only shows the result
-    has_picture: bool = True  # `shown` was made from a picture
-    relations: Relations = ALONE
-    files: Collection[str] = ()  # the parameters of `shown` that are files
-    inputs_deleted: bool = False  # `shown` has ended without a result, and its input files are deleted
-    media: Callable[[JobView, str, bool], str] = field(default=lambda job, name, download: "")
-    children: Sequence[JobView] = ()  # the variations of `shown`
-    progress: Mapping[str, Snapshot] = field(default_factory=dict)  # id -> of each that has not ended
-    whole: JobView | None = None  # the set that `shown` is one of
-
-    @property
-    def followed(self) -> JobView | None:
-        """The job that the page polls: the one on the stage while it is queued or running, else `active`."""
-        return self.shown if self.shown is not None and self.shown.status in ACTIVE else self.active
-
-    def url(self, job: JobView, name: str, download: bool = False) -> str:
-        """Escaped, and relative: the page may live under a path of a proxy."""
-        return escape(self.media(job, name, download).lstrip("/"))
 
 
 def card(state: CardState) -> str:
@@ -254,47 +201,9 @@ def _strip(job: JobView, picture: str, words: str) -> str:
 
 def _stopped(state: CardState, job: JobView) -> str:
     failed = job.status == "failed"
-    snapshot = state.snapshot
-    picture, tag = _picture(state, job)
-    having: list[str] = []
-    if state.preview:
-        tag = text("card.last_preview")
-        if snapshot and snapshot.steps:
-            last = replace(snapshot, step=max(0, snapshot.step - 1))
-            tag = text("card.last_preview_step", step=progress.step_words(last))
-    if failed:
-        what, why = failure.failure(job, state.files, state.inputs_deleted, state.mine)
-        remedies = [] if state.inputs_deleted else failure.remedies(job)
-        buttons = [
-            button(
-                "retry",
-                r.label,
-                job,
-                "" if i else "again",
-                "" if i else "ink",
-                r.change or {"seed": job.seed},
-            )
-            for i, r in enumerate(remedies)
-        ]
-        if state.inputs_deleted:
-            buttons.append(button("reuse", text("card.reuse"), job, "again", "ink"))
-        if not state.mine:
-            buttons = []
-        having.append(copy_button(text("card.copy_details"), failure.details(job)))
-    else:
-        what = wording.cancelled(job)
-        why = str((job.error or {}).get("message") or "")  # "" where a visitor cancelled it
-        if state.mine:
-            why = f"{why} {failure.kept(job, state.files, state.inputs_deleted)}".strip()
-        if state.inputs_deleted:
-            buttons = [button("reuse", text("card.reuse"), job, "again", "ink")]
-        else:
-            buttons = [
-                button("retry", text("card.start_again"), job, "again", "ink", {"seed": job.seed}),
-                button("reuse", text("card.reuse"), job),
-            ]
-        if not state.mine:
-            buttons = []
+    picture, tag = _stopped_picture(state, job)
+    what, why = _stopped_words(state, job)
+    having = [copy_button(text("card.copy_details"), failure.details(job))] if failed else []
     if state.mine:
         having.append(keeping.delete_button(job, "quiet"))
     stage = (
@@ -311,81 +220,45 @@ def _stopped(state: CardState, job: JobView) -> str:
         f'<div class="stopped{" failed" if failed else ""}">{mark}<div>'
         f'<div{alert}><h2 class="status">{escape(what)}</h2><p class="why">{escape(why)}</p></div>'
         f"{relations(job, state.relations)}"
-        f"{rows(buttons, having, 'again')}</div></div>{picks}"
+        f"{rows(_ways_on(state, job), having, 'again')}</div></div>{picks}"
     )
 
 
-def recent(state: CardState) -> str:
-    """The last six clips; a queued or running job that is not on the stage comes first."""
-    if not state.recent:
-        return ""
-    thumbs = "".join(_thumb(state, job) for job in state.recent[:RECENT])
-    return (
-        f'<div class="recent"><div class="label-row"><h2 class="label">{escaped("card.recent")}</h2>'
-        f'<button type="button" class="link" data-act="library">{escaped("card.open_library")}</button></div>'
-        f'<div class="strip">{thumbs}</div></div>'
-    )
+def _stopped_picture(state: CardState, job: JobView) -> tuple[str, str]:
+    """(address, tag) of the last preview, which says the step that it is of; else of the job's picture."""
+    picture, tag = _picture(state, job)
+    if state.preview:
+        tag = text("card.last_preview")
+        if state.snapshot and state.snapshot.steps:
+            last = replace(state.snapshot, step=max(0, state.snapshot.step - 1))
+            tag = text("card.last_preview_step", step=progress.step_words(last))
+    return picture, tag
 
 
-def thumb_picture(job: JobView, url: Callable[[JobView, str], str]) -> str:
-    """The address of a small picture of the job: its poster, the finished picture, or its input picture."""
-    if job.status in ACTIVE:
-        return url(job, "input") if "image" in media_fields(job.mode) else BLANK
-    return url(job, job.result if wording.is_still(job) else job.poster)
+def _stopped_words(state: CardState, job: JobView) -> tuple[str, str]:
+    """(what happened, why and what is kept) of a job that ended without a result."""
+    if job.status == "failed":
+        return failure.failure(job, state.files, state.inputs_deleted, state.mine)
+    why = str((job.error or {}).get("message") or "")  # "" where a visitor cancelled it
+    if state.mine:
+        why = f"{why} {failure.kept(job, state.files, state.inputs_deleted)}".strip()
+    return wording.cancelled(job), why
 
 
-def length_tag(job: JobView) -> str:
-    """`0:05`, `Picture`, or `4 variations`."""
-    if wording.is_set(job):
-        return plural("variations.tile", wording.variation_count(job))
-    return text("facts.picture") if wording.is_still(job) else wording.clock(wording.clip_seconds(job))
-
-
-def _thumb(state: CardState, job: JobView) -> str:
-    """A whole small picture on a blurred copy of itself; below it the speed and the seed."""
-    here = state.shown is not None and state.shown.id == job.id
-    data = attributes({"act": "show", "id": job.id, "key": job.key})
-    picture = thumb_picture(job, state.url)
-    inside = whole_picture(job, picture)
-    seed = "" if wording.is_set(job) else text("facts.seed", seed=job.seed)
-    facts = [fact for fact in (wording.speed(job), seed) if fact]
-    if job.status in ACTIVE:
-        data += " data-waits"
-        running = job.status == "running"
-        word = escaped("card.running") if running else escaped("card.waiting")
-        inside += (
-            f'<span class="len" data-left="{job.id}">{word}</span>'
-            f'<i class="under-way" data-bar="{job.id}"></i>'
-        )
-        key = "card.running_clip" if running else "card.waiting_clip"
-        # The time left changes, so the name of the button is made of what it shows.
-        inside = f'<span class="sr">{escaped(key, title=wording.title(job))}</span> {inside}'
-        name = ""
-    else:
-        length = length_tag(job)
-        inside += f'<span class="len">{escape(length)}</span>'
-        data += clip_data(job, state.url)
-        facts_label = wording.listed(dict.fromkeys([length, *facts]))
-        label = escaped("card.clip", title=wording.title(job), length=facts_label)
-        name = f' aria-label="{label}"'
-    current = ' aria-current="true"' if here else ""
-    below = " ".join(f"<span>{escape(fact)}</span>" for fact in facts if fact != length_tag(job))
-    return (
-        f'<button type="button" class="thumb" {data}{name}'
-        f' title="{escape(wording.title(job))}"{current}>'
-        f'<span class="shot">{inside}</span> <span class="under">{below}</span></button>'
-    )
-
-
-def whole_picture(job: JobView, picture: str) -> str:
-    """A picture that is seen whole, on a blurred copy of itself. picture: its escaped address."""
-    near = " near" if "near" in fit(job) else ""
-    return (
-        f'<img class="blur{near}" src="{picture}" alt="" loading="lazy">'
-        f'<img class="whole" src="{picture}" alt="" loading="lazy">'
-    )
-
-
-def clip_data(job: JobView, url: Callable[[JobView, str], str]) -> str:
-    """The attribute with the address of the clip that plays under the pointer; "" for a picture."""
-    return "" if wording.is_still(job) else f' data-clip="{url(job, job.result)}"'
+def _ways_on(state: CardState, job: JobView) -> list[str]:
+    """The buttons that make the owner's job again; the first is the primary one."""
+    if not state.mine:
+        return []
+    if state.inputs_deleted:
+        return [button("reuse", text("card.reuse"), job, "again", "ink")]
+    same = {"seed": job.seed}
+    if job.status != "failed":
+        return [
+            button("retry", text("card.start_again"), job, "again", "ink", same),
+            button("reuse", text("card.reuse"), job),
+        ]
+    first, *others = failure.remedies(job)
+    return [
+        button("retry", first.label, job, "again", "ink", first.change or same),
+        *(button("retry", one.label, job, change=one.change or same) for one in others),
+    ]

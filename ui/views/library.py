@@ -10,11 +10,13 @@ from ui.i18n import mode_texts
 from ui.i18n.texts import escaped, plural, text
 from ui.views import wording
 from ui.views.buttons import attributes
-from ui.views.card import ACTIVE, Starter, clip_data, length_tag, starter_tiles, thumb_picture, whole_picture
+from ui.views.card import starter_tiles
+from ui.views.card_state import ACTIVE, Starter
 from ui.views.icons import icon
 from ui.views.next_steps import tile_menu
 from ui.views.player import demo_tag
 from ui.views.stopped_tile import STOPPED, stopped_tile
+from ui.views.thumbs import clip_data, length_tag, thumb_picture, whole_picture
 
 if TYPE_CHECKING:
     from backend.jobs.views import JobView

@@ -13,6 +13,7 @@ from ui.i18n import mode_texts
 from ui.i18n.texts import escaped, text
 from ui.views import failure, keeping, progress, wording
 from ui.views.buttons import act_data, attributes, button, link_button
+from ui.views.card_state import ACTIVE, BLANK
 from ui.views.final import has_final, is_draft
 from ui.views.icons import icon
 from ui.views.menu import Group, Item, menu
@@ -27,12 +28,9 @@ from workflows.params.values import InvalidParam
 
 if TYPE_CHECKING:
     from backend.jobs.views import JobView
-    from ui.views.card import CardState
+    from ui.views.card_state import CardState
 
     Url = Callable[..., str]
-
-ACTIVE = ("queued", "running")
-BLANK = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"
 
 
 def differences(whole: JobView, children: Sequence[JobView]) -> list[str]:

@@ -34,7 +34,8 @@ from ui.views import (
     progress,
     wording,
 )
-from ui.views.card import CardState, Starter, card
+from ui.views.card import card
+from ui.views.card_state import CardState, Starter
 from ui.views.header import header
 from workflows.catalog import load_catalog
 from workflows.modes.registry import MODES

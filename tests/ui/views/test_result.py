@@ -13,7 +13,8 @@ from backend.jobs.final_views import Relations
 from backend.jobs.views import ChildView, JobView
 from tests.support.job_views import job, media
 from ui.views import failure, library, next_steps, result_details, wording
-from ui.views.card import CardState, card
+from ui.views.card import card
+from ui.views.card_state import CardState
 from workflows.modes.registry import MODES
 
 

@@ -7,7 +7,8 @@ import json
 import re
 
 from tests.support.job_views import job
-from ui.views.card import CardState, card
+from ui.views.card import card
+from ui.views.card_state import CardState
 from ui.views.library import grid
 
 ERROR = {"code": "out_of_memory", "message": "The GPU ran out of <memory>.", "hint": "Try a smaller size."}

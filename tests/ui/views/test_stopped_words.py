@@ -8,7 +8,8 @@ import itertools
 import pytest
 
 from tests.support.job_views import job
-from ui.views.card import CardState, card
+from ui.views.card import card
+from ui.views.card_state import CardState
 from ui.views.failure import kept
 from workflows.modes.registry import MODES, media_fields
 

@@ -11,7 +11,8 @@ from backend.jobs.snapshot import Snapshot
 from backend.jobs.views import ChildView, JobView, Place
 from tests.support.job_views import job, media
 from ui.views import library, queue, result_details
-from ui.views.card import CardState, card
+from ui.views.card import card
+from ui.views.card_state import CardState
 from ui.views.variation_set import differences
 from ui.views.wording import recipe
 from workflows.modes.registry import MODES

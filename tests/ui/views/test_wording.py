@@ -29,7 +29,8 @@ from ui.views import (
     progress,
     wording,
 )
-from ui.views.card import CardState, card
+from ui.views.card import card
+from ui.views.card_state import CardState
 from ui.views.header import header
 from ui.views.icons import SHAPES
 from workflows.catalog import load_catalog
