@@ -16,9 +16,9 @@ from PIL import Image
 
 from backend.engines.comfy.engine import ComfyEngine
 from backend.media.decoder import Decoder, StoredMedia
-from backend.settings.model import Settings
 from backend.studio import Studio
 from tests.live.runs import Bench
+from tests.live.studio import studio_on
 from tests.live.table import Table
 from workflows.compile import ServerFacts
 from workflows.graph.node_contract import facts
@@ -80,20 +80,17 @@ def last_picture(tmp_path_factory: pytest.TempPathFactory, decoder: Decoder) -> 
 
 
 @pytest.fixture
-def studio(address: str, tmp_path: Path) -> Iterator[Studio]:
-    """A whole studio that drives the server."""
-    environ = {**os.environ, "COMFYUI_URL": address, "WAN_DATA_DIR": str(tmp_path / "data")}
-    studio = Studio(Settings.from_env(environ, tmp_path))
-    studio.start()
-    yield studio
-    studio.close()
-
-
-@pytest.fixture
 def photo(tmp_path: Path) -> Path:
+    """A picture that a studio is given."""
     path = tmp_path / "photo.png"
     Image.effect_noise((160, 90), 60).convert("RGB").save(path)
     return path
+
+
+@pytest.fixture
+def studio(address: str, tmp_path: Path) -> Iterator[Studio]:
+    with studio_on(address, tmp_path) as studio:
+        yield studio
 
 
 def stored(folder: Path, decoder: Decoder, colour: tuple[int, int, int]) -> StoredMedia:

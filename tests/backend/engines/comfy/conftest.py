@@ -6,8 +6,10 @@ A module with other times has a fixture `timing` of its own.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from backend.engines.comfy.engine import ComfyEngine
 from backend.engines.comfy.timing import Timing
@@ -31,3 +33,10 @@ def engine(server: FakeComfy, timing: Timing) -> Iterator[ComfyEngine]:
     one = ComfyEngine(server.url, timing=timing)
     yield one
     one.close()
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    path = tmp_path / "input.png"
+    Image.new("RGB", (96, 64), (200, 120, 40)).save(path)
+    return path

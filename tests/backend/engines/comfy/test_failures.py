@@ -11,7 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
 from backend.engines.comfy.engine import ComfyEngine
 from backend.engines.comfy.http import Http, is_read_timeout
@@ -57,13 +56,6 @@ def demo(server: DemoServer) -> Iterator[DemoServer]:
     until(lambda: server.call("GET", "/prompt").json()["exec_info"]["queue_remaining"] == 0)
     yield server
     server.faults()
-
-
-@pytest.fixture
-def picture(tmp_path: Path) -> Path:
-    path = tmp_path / "input.png"
-    Image.new("RGB", (96, 64), (200, 120, 40)).save(path)
-    return path
 
 
 def impatient(engine: ComfyEngine, **limits: float) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
 from backend.engines.base import Prompt
 from backend.engines.comfy.engine import ComfyEngine
@@ -48,13 +47,6 @@ def engine(demo: DemoServer) -> Iterator[ComfyEngine]:
     one = ComfyEngine(demo.url, timing=TIMING)
     yield one
     one.close()
-
-
-@pytest.fixture
-def picture(tmp_path: Path) -> Path:
-    path = tmp_path / "input.png"
-    Image.new("RGB", (96, 64), (200, 120, 40)).save(path)
-    return path
 
 
 def test_a_job(demo: DemoServer, engine: ComfyEngine, picture: Path, tmp_path: Path) -> None:
