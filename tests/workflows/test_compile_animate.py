@@ -23,7 +23,7 @@ from workflows.catalog import load_catalog
 from workflows.compile import Compiled, ServerFacts
 from workflows.graph.node_contract import check, facts, recorded
 from workflows.modes.animate import build as animate
-from workflows.modes.animate.build import chunk_count
+from workflows.modes.animate.build import CHUNKS
 from workflows.modes.animate.routes import Route, route
 from workflows.params.media import Media
 from workflows.params.values import InvalidParam
@@ -53,7 +53,7 @@ def lasting(frames: int, most: int = SEGMENTS, **options: object) -> Compiled:
     (4800, 67, 17),
 ])  # fmt: skip
 def test_chunks(frames: int, chunks: int, graphs: int) -> None:
-    assert chunk_count(frames) == chunks
+    assert CHUNKS.count(frames) == chunks
     result = lasting(frames)
     drawn = [len(nodes_of(graph, "WanAnimateToVideo")) for graph in result.graphs]
     assert (len(drawn), sum(drawn)) == (graphs, chunks) and max(drawn) <= SEGMENTS

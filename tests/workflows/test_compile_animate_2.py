@@ -25,7 +25,7 @@ from workflows.catalog import load_catalog
 from workflows.compile import Compiled, ServerFacts, compile
 from workflows.graph.node_contract import RoleFile, check
 from workflows.modes.animate import animate_2, build
-from workflows.modes.animate.animate_2 import chunk_count
+from workflows.modes.animate.animate_2 import CHUNKS
 from workflows.modes.animate.pose_cache import RESERVED, cache_bytes, cache_dtype
 from workflows.modes.registry import MODES
 from workflows.notice import notice
@@ -177,7 +177,7 @@ def test_a_distilled_file_in_full_quality_is_pointed_out() -> None:
     (4, 1, 1), (81, 1, 1), (82, 2, 1), (161, 2, 1), (162, 3, 1), (321, 4, 1), (322, 5, 2), (4800, 60, 15),
 ])  # fmt: skip
 def test_chunks(frames: int, chunks: int, graphs: int) -> None:
-    assert chunk_count(frames) == chunks
+    assert CHUNKS.count(frames) == chunks
     result = lasting(frames)
     drawn = [len(nodes_of(graph, NODE)) for graph in result.graphs]
     assert (len(drawn), sum(drawn)) == (graphs, chunks)

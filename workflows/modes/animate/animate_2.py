@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from workflows.catalog import Catalog
 from workflows.compiled import Compiled, Derived
 from workflows.graph.animate_2_nodes import Animate2Nodes
-from workflows.graph.builder import ClipVisionOutput, Image, Int, Model
+from workflows.graph.builder import ClipVisionOutput, Conditioning, Image, Int, Latent, Model
 from workflows.graph.label import Label
 from workflows.graph.node_contract import ServerFacts
+from workflows.modes.animate.chunks import ChunkGraph, Chunks, Conditioned
 from workflows.modes.animate.driving import media_warnings, part_sound
 from workflows.modes.animate.generation import DISTILLED, Generation
 from workflows.modes.animate.params import Animate
@@ -24,13 +25,13 @@ from workflows.notice import Notice, notice
 from workflows.stages.diffusion import read_prompts
 from workflows.stages.nag import Nag, nag_of, negative_warnings
 from workflows.stages.own_loras import ONE, OwnLoras, own_loras
-from workflows.stages.segments import Segment, Span, joined, result_prefix, save_part, spans, tail
+from workflows.stages.segments import Segment, Span, joined, spans
 
 CHUNK_LENGTH = 81
 """Frames of a chunk: what the model was trained on, and the node's default."""
 CONTINUED_FRAMES = 1
 """Frames at the start of a chunk that repeat the end of the one before: as many as the node reads."""
-NEW_FRAMES = CHUNK_LENGTH - CONTINUED_FRAMES
+CHUNKS = Chunks(CHUNK_LENGTH, CONTINUED_FRAMES)
 ROUTE, DISTILLED_ROUTE = "animate_2", "animate_2_distilled"
 """Compiled.route of these jobs."""
 
@@ -86,11 +87,6 @@ def _figures(speed: str, distilled: bool) -> _Figures:
     return FAST if speed == "fast" else QUALITY
 
 
-def chunk_count(frames: int) -> int:
-    """Chunks that make `frames` frames: n chunks make 81 + 80 (n - 1)."""
-    return 1 + max(0, -(-(frames - CHUNK_LENGTH) // NEW_FRAMES))
-
-
 def build(
     params: Animate,
     catalog: Catalog,
@@ -117,7 +113,7 @@ def build(
         own=own_loras(params, server, experts=False),
         dtype=cache_dtype(params.pose_cache, params.size, CHUNK_LENGTH, steps, server),
     )
-    rows = spans(chunk_count(params.frames), segment_chunks)
+    rows = spans(CHUNKS.count(params.frames), segment_chunks)
     sound = part_sound(params)
     segments = [_segment(run, span, sound if span.graphs == 1 else None) for span in rows]
     return joined(
@@ -140,11 +136,6 @@ def _warnings(run: _Run, server: ServerFacts) -> list[Notice]:
     if run.distilled and params.cfg > 1:
         warnings.append(notice("distilled_with_cfg", cfg=params.cfg))
     return [*warnings, *cache_warnings(params.pose_cache, server), *media_warnings(params)]
-
-
-def _first_new(chunk: int) -> int:
-    """Number of the result's frame that a chunk begins with."""
-    return 0 if chunk == 0 else CHUNK_LENGTH + (chunk - 1) * NEW_FRAMES
 
 
 def _model(nodes: Animate2Nodes, run: _Run) -> Model:
@@ -179,9 +170,8 @@ class _Driving:
 def _segment(run: _Run, span: Span, sound: Derived | None) -> Segment:
     """One graph: read the driving video, draw its chunks, each from the end of the one before, save."""
     params, catalog = run.params, run.catalog
-    begin = _first_new(span.first)
-    kept = min(params.frames, _first_new(span.first + span.chunks)) - begin
-    overlap = 0 if span.is_first else CONTINUED_FRAMES
+    begin, kept = CHUNKS.begin(span.first), CHUNKS.kept(span, params.frames)
+    overlap = CHUNKS.overlap(span)
     nodes = Animate2Nodes()
 
     model = _model(nodes, run)
@@ -196,45 +186,19 @@ def _segment(run: _Run, span: Span, sound: Derived | None) -> Segment:
     # All graphs encode the same frame, so that a chunk is drawn alike in whichever graph it is.
     start = nodes.image_from_batch(motion, 0, 1) if span.graphs == 1 else driving.read(0, 1)
     seen_motion: ClipVisionOutput = nodes.clip_vision_encode(encoder, start, "Encoding the driving video")
-    derived = driving.derived
+    graph = ChunkGraph(nodes, CHUNKS, params, run.job_id, span)
+    before, end = graph.previous()
 
-    before: Image | None = None
-    if not span.is_first:
-        moment = tail(run.job_id, span, CONTINUED_FRAMES, params.fps)
-        derived.append(moment)
-        before = nodes.load_frames(moment.name, "Reading the previous frame")
-    parts: list[Image] = []
-    new = 0
-    offset: int | Int = overlap
-    for chunk in range(span.chunks):
-        positive, unwanted, latent, trim_latent, trim_image, offset = nodes.wan_animate_2_to_video(
-            *prompts,
-            vae,
-            *params.size,
-            CHUNK_LENGTH,
-            offset,
-            picture,
-            motion,
-            seen,
-            seen_motion,
-            parts[-1] if parts else before,
+    def condition(offset: int | Int, continued: Image | None) -> Conditioned:
+        return nodes.wan_animate_2_to_video(
+            *prompts, vae, *params.size, CHUNK_LENGTH, offset, picture, motion, seen, seen_motion, continued
         )
-        number = span.first + chunk
-        label = span.draw_label(chunk, run.steps)
-        seed = params.seed + number
-        drawn = nodes.ksampler(label, model, positive, unwanted, latent, seed, run.cfg, run.sampler)
-        frames = nodes.vae_decode(nodes.trim_video_latent(drawn, trim_latent), vae)
-        new = min(params.frames, _first_new(number + 1)) - _first_new(number)
-        parts.append(nodes.image_from_batch(frames, trim_image, new))
-    whole = parts[0]
-    for part in parts[1:]:
-        whole = nodes.image_batch(whole, part)
 
-    audio = None
-    if sound is not None:
-        derived.append(sound)
-        audio = nodes.load_audio(sound.name, "Reading the sound")
-    prefix = result_prefix(params.MODE, run.job_id, span)
-    video = nodes.create_video(whole, params.fps, audio)
-    save_part(nodes, prefix, span, video, (parts[-1], new), CONTINUED_FRAMES)
-    return Segment(span, nodes, kept, tuple(derived))
+    def sample(
+        label: Label, seed: int, positive: Conditioning, negative: Conditioning, latent: Latent
+    ) -> Latent:
+        return nodes.ksampler(label, model, positive, negative, latent, seed, run.cfg, run.sampler)
+
+    drawn = graph.draw(run.steps, vae, before, condition, sample)
+    heard = graph.save(drawn, sound)
+    return Segment(span, nodes, kept, (*driving.derived, *end, *heard))

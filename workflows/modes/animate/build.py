@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from workflows.catalog import Catalog
 from workflows.compiled import Compiled, Derived
 from workflows.graph.animate_nodes import AnimateNodes
-from workflows.graph.builder import Image, Int
+from workflows.graph.builder import Conditioning, Image, Int, Latent
+from workflows.graph.label import Label
 from workflows.graph.node_contract import ServerFacts
 from workflows.modes import fields
 from workflows.modes.animate import animate_2
+from workflows.modes.animate.chunks import ChunkGraph, Chunks, Conditioned
 from workflows.modes.animate.driving import media_warnings, part_sound
 from workflows.modes.animate.generation import generation
 from workflows.modes.animate.install import INSTALL
@@ -25,13 +27,13 @@ from workflows.spec import ModeSpec, Trim
 from workflows.stages.diffusion import load_single, read_prompts
 from workflows.stages.nag import Nag, nag_of, negative_warnings
 from workflows.stages.own_loras import ONE, OwnLoras, own_loras
-from workflows.stages.segments import Segment, Span, joined, result_prefix, save_part, spans, tail
+from workflows.stages.segments import Segment, Span, joined, spans
 
 CHUNK_LENGTH = 77
 """Frames of a chunk. Source: ComfyUI's template video_wan2_2_14B_animate; so for all figures here."""
 CONTINUED_FRAMES = 5
 """Frames at the start of a chunk that repeat the end of the one before; 4k+1, else frames are doubled."""
-NEW_FRAMES = CHUNK_LENGTH - CONTINUED_FRAMES
+CHUNKS = Chunks(CHUNK_LENGTH, CONTINUED_FRAMES)
 SEGMENT_CHUNKS = 4
 """Most chunks in one graph: 293 frames, and as many of each video that it reads."""
 
@@ -54,11 +56,6 @@ class _Run:
     shift: float
     nag: Nag
     own: OwnLoras
-
-
-def chunk_count(frames: int) -> int:
-    """Chunks that make `frames` frames: n chunks make 77 + 72 (n - 1)."""
-    return 1 + max(0, -(-(frames - CHUNK_LENGTH) // NEW_FRAMES))
 
 
 def own(params: Animate) -> Mapping[str, float]:
@@ -105,7 +102,7 @@ def build(
         nag=nag_of(params, server),
         own=own_loras(params, server, experts=False),
     )
-    rows = spans(chunk_count(params.frames), segment_chunks)
+    rows = spans(CHUNKS.count(params.frames), segment_chunks)
     sound = part_sound(params)
     segments = [_segment(run, span, sound if span.graphs == 1 else None) for span in rows]
     return joined(
@@ -147,26 +144,13 @@ def _warnings(run: _Run, server: ServerFacts) -> list[Notice]:
     return [*warnings, *media_warnings(params)]
 
 
-def _first_new(chunk: int) -> int:
-    """Number of the result's frame that a chunk begins with."""
-    return 0 if chunk == 0 else CHUNK_LENGTH + (chunk - 1) * NEW_FRAMES
-
-
 def _segment(run: _Run, span: Span, sound: Derived | None) -> Segment:
     """One graph: prepare the driving video, draw its chunks, each from the end of the one before, save."""
     params, catalog = run.params, run.catalog
-    begin = _first_new(span.first)
-    kept = min(params.frames, _first_new(span.first + span.chunks)) - begin
-    overlap = 0 if span.is_first else CONTINUED_FRAMES
+    begin, kept = CHUNKS.begin(span.first), CHUNKS.kept(span, params.frames)
+    overlap = CHUNKS.overlap(span)
     nodes = AnimateNodes()
-
-    loras = []
-    if params.speed == "fast":
-        loras.append((catalog.file(FAST_LORA).name, 1.0))
-    if params.relight:
-        loras.append((catalog.file("lora_relight").name, params.relight))
-    loras += run.own.of(ONE)
-    model = load_single(nodes, run.model, loras, run.shift, "Animate model")
+    model = load_single(nodes, run.model, _loras(run), run.shift, "Animate model")
     prompts = read_prompts(nodes, catalog, params.prompt, params.negative_prompt, params.prompt_weights)
     model = run.nag.apply(nodes, model, prompts[1], run.cfg, "Animate model")
     vae = nodes.vae_loader(catalog.file("vae").name)
@@ -175,16 +159,11 @@ def _segment(run: _Run, span: Span, sound: Derived | None) -> Segment:
     seen = nodes.clip_vision_encode(encoder, picture, "Encoding the picture")
     found, derived = prepare(nodes, catalog, params, run.route, begin - overlap, kept + overlap)
 
-    before: Image | None = None
-    if not span.is_first:
-        moment = tail(run.job_id, span, CONTINUED_FRAMES, params.fps)
-        derived.append(moment)
-        before = nodes.load_frames(moment.name, "Reading the previous frames")
-    parts: list[Image] = []
-    new = 0
-    offset: int | Int = overlap
-    for chunk in range(span.chunks):
-        positive, unwanted, latent, trim_latent, trim_image, offset = nodes.wan_animate_to_video(
+    graph = ChunkGraph(nodes, CHUNKS, params, run.job_id, span)
+    before, end = graph.previous()
+
+    def condition(offset: int | Int, continued: Image | None) -> Conditioned:
+        return nodes.wan_animate_to_video(
             *prompts,
             vae,
             *params.size,
@@ -197,29 +176,30 @@ def _segment(run: _Run, span: Span, sound: Derived | None) -> Segment:
             found.pose,
             found.background,
             found.mask,
-            parts[-1] if parts else before,
+            continued,
         )
-        label = span.draw_label(chunk, run.steps)
-        seed = params.seed + span.first + chunk
-        drawn = nodes.ksampler(label, model, positive, unwanted, latent, seed, run.cfg, "euler")
-        frames = nodes.vae_decode(nodes.trim_video_latent(drawn, trim_latent), vae)
-        number = span.first + chunk
-        new = min(params.frames, _first_new(number + 1)) - _first_new(number)
-        parts.append(nodes.image_from_batch(frames, trim_image, new))
-    whole = parts[0]
-    for part in parts[1:]:
-        whole = nodes.image_batch(whole, part)
 
-    audio = None
-    if sound is not None:
-        derived.append(sound)
-        audio = nodes.load_audio(sound.name, "Reading the sound")
-    prefix = result_prefix(params.MODE, run.job_id, span)
-    video = nodes.create_video(whole, params.fps, audio)
-    save_part(nodes, prefix, span, video, (parts[-1], new), CONTINUED_FRAMES)
+    def sample(
+        label: Label, seed: int, positive: Conditioning, negative: Conditioning, latent: Latent
+    ) -> Latent:
+        return nodes.ksampler(label, model, positive, negative, latent, seed, run.cfg, "euler")
+
+    drawn = graph.draw(run.steps, vae, before, condition, sample)
+    heard = graph.save(drawn, sound)
     if found.seen is not None:
-        nodes.save_pixels(found.seen, f"{prefix}-faces")
-    return Segment(span, nodes, kept, tuple(derived))
+        nodes.save_pixels(found.seen, f"{graph.prefix}-faces")
+    return Segment(span, nodes, kept, (*derived, *end, *heard))
+
+
+def _loras(run: _Run) -> list[tuple[str, float]]:
+    """(file, strength) of the LoRAs on the model, in the order in which they are applied."""
+    params, catalog = run.params, run.catalog
+    loras = []
+    if params.speed == "fast":
+        loras.append((catalog.file(FAST_LORA).name, 1.0))
+    if params.relight:
+        loras.append((catalog.file("lora_relight").name, params.relight))
+    return [*loras, *run.own.of(ONE)]
 
 
 SPEC = ModeSpec(
@@ -231,8 +211,8 @@ SPEC = ModeSpec(
     own=own,
     own_on=own_on,
     trim=Trim(media="video", start="start", length="seconds"),
-    chunks=chunk_count,
-    chunks_of={"animate_2": animate_2.chunk_count},
+    chunks=CHUNKS.count,
+    chunks_of={"animate_2": animate_2.CHUNKS.count},
     lora_targets=(
         LoraTarget("animate", ("animate",), experts=False),
         LoraTarget(
