@@ -17,8 +17,9 @@ import numpy as np
 
 from backend.media import check
 from backend.media.colour_match import Match, Planes, match
-from backend.media.container import Reader, opened, picture_track, sound_track
+from backend.media.container import opened, picture_track, sound_track
 from backend.media.encode import Writer
+from backend.media.picture_frames import PictureFrames
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
@@ -86,30 +87,19 @@ def _frame(av: Any, planes: Planes, colours: tuple[int, int]) -> VideoFrame:
     return frame
 
 
-class _Part:
+class _Part(PictureFrames):
     """One part's file. Raises BadMedia when it has no frame."""
 
     def __init__(self, stack: ExitStack, piece: Piece, name: str) -> None:
-        container = stack.enter_context(opened(piece.path, name))
-        track = picture_track(container)
-        if track is None:
-            raise check.damaged(name, detail="no picture track")
-        self._piece = piece
-        self._name = name
-        self.rate = Fraction(track.average_rate or 16).limit_denominator(1001)
-        self._decoded: Iterator[VideoFrame] = Reader(container, track).frames()
-        self._next = next(self._decoded, None)
-        if self._next is None:
-            raise check.damaged(name, detail="no frame could be decoded")
-        self.width, self.height = self._next.width, self._next.height
-        self.colours = (int(self._next.colorspace), int(self._next.color_range))
+        super().__init__(stack, piece.path, name)
+        self._piece, self._name = piece, name
 
     def planes(self, size: tuple[int, int], rate: Fraction) -> tuple[list[Planes], Iterator[Planes]]:
         """(the last frames before the first one that is used, the frames that are used), in this size and
         rate."""
         skipped: deque[Planes] = deque(maxlen=_REMEMBERED)
         for _ in range(self._piece.first):
-            frame = self._take()
+            frame = self.take()
             if frame is None:
                 raise check.damaged(self._name, detail="a part ends before its first frame")
             skipped.append(_planes(frame, size))
@@ -122,19 +112,13 @@ class _Part:
         number = -1  # of the frame that is held, from the first one used
         for wanted in range(self._piece.frames):
             nearest = int(wanted * self.rate / rate + Fraction(1, 2))
-            while number < nearest and (frame := self._take()) is not None:
+            while number < nearest and (frame := self.take()) is not None:
                 number += 1
-                if number == nearest or self._next is None:
+                if number == nearest or self.ended:
                     held = _planes(frame, size)
             if held is None:
                 raise check.damaged(self._name, detail="a part ends before its first frame")
             yield held
-
-    def _take(self) -> VideoFrame | None:
-        frame = self._next
-        if frame is not None:
-            self._next = next(self._decoded, None)
-        return frame
 
 
 def _planes(frame: VideoFrame, size: tuple[int, int]) -> Planes:

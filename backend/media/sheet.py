@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from backend.media import check
-from backend.media.container import Reader, opened, picture_track
 from backend.media.encode import Writer
 from backend.media.grid import cell, places
+from backend.media.picture_frames import PictureFrames
 from backend.media.pictures import regular_file
-
-if TYPE_CHECKING:
-    from av.video.frame import VideoFrame
 
 _CRF = 18
 
@@ -31,12 +27,12 @@ def videos(
 
     with ExitStack() as stack:
         sources = [_Source(stack, path, name) for path in paths]
-        first = sources[0]
+        first = sources[0].video
         wide, high = cell(len(paths), first.width, first.height)
         whole, spots = places(len(paths), first.width, first.height)
         canvas = np.empty((3, whole[1], whole[0]), np.uint8)
         canvas[0], canvas[1:] = 16, 128
-        expected = max(source.frames for source in sources)
+        expected = max(source.video.claimed for source in sources)
         made = 0
         with Writer(out, first.rate, whole, lossless=False, crf=_CRF) as writer:
             while sum(source.advance(wide, high) for source in sources):
@@ -57,23 +53,12 @@ class _Source:
     """One video: its current frame as planes that fit a cell. Raises BadMedia when it has none."""
 
     def __init__(self, stack: ExitStack, path: str, name: str) -> None:
-        container = stack.enter_context(opened(path, name))
-        track = picture_track(container)
-        if track is None:
-            raise check.damaged(name, detail="no picture track")
-        self.frames = track.frames or 0
-        self.rate = Fraction(track.average_rate or 16).limit_denominator(1001)
-        self._decoded: Iterator[VideoFrame] = Reader(container, track).frames()
-        self._next = next(self._decoded, None)
-        if self._next is None:
-            raise check.damaged(name, detail="no frame could be decoded")
-        self.width, self.height = self._next.width, self._next.height
-        self.colours = (self._next.colorspace, self._next.color_range)
+        self.video = PictureFrames(stack, path, name)
         self.pixels: Any = None
 
     def advance(self, wide: int, high: int) -> bool:
         """Moves to the next frame; False at the end, where the last one stays."""
-        frame = self._next
+        frame = self.video.take()
         if frame is None:
             return False
         factor = min(wide / frame.width, high / frame.height)
@@ -81,7 +66,6 @@ class _Source:
         self.pixels = frame.reformat(
             width=width, height=height, format="yuv444p", interpolation="AREA"
         ).to_ndarray()
-        self._next = next(self._decoded, None)
         return True
 
 

@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backend.models.file_headers import ENDINGS
-from backend.models.kinds import Kind
-from backend.models.lora_keys import judge, modules, rank_of
+from backend.models.lora_keys import LoraKeys, judge, modules, rank_of
 from backend.models.lora_words import TITLE_MAX, one_line, trigger_words
 from backend.models.pickled_tensors import ENDINGS as PICKLES
 from backend.models.pickled_tensors import PICKLED, read_pickled
@@ -31,26 +30,18 @@ _FORMATS = {"F64": "<d", "F32": "<f", "F16": "<e"}
 
 
 @dataclass(frozen=True)
-class LoraHeader:
-    """`fits`, `ignored`, `partly`, `parts`, `applied`, `width`, `lora`: see LoraKeys; `scale`: alpha divided
-    by rank; `expert`, `title`, `output`, `words`: by metadata; `picture`: it holds a thumbnail; `fault`: a
-    code of kinds.FAULTS; `unjudged`: its format does not say what it is without running it, or it lists too
-    much."""
+class LoraHeader(LoraKeys):
+    """What its keys say, and: `scale`: alpha divided by rank; `expert`, `title`, `output`, `words`:
+    by metadata; `picture`: it holds a thumbnail; `fault`: a code of kinds.FAULTS; `unjudged`: its format does
+    not say what it is without running it, or it lists too much."""
 
     size: int = 0
-    fits: frozenset[Kind] = frozenset()
-    ignored: str = ""
-    partly: bool = False
-    parts: frozenset[Kind] = frozenset()
-    applied: float = 1.0
-    width: int = 0
     scale: float = 1.0
     expert: str = ""
     title: str = ""
     output: str = ""
     words: tuple[str, ...] = ()
     picture: bool = False
-    lora: bool = False
     fault: str = ""
     read: bool = False
     unjudged: bool = False
@@ -104,33 +95,26 @@ UNJUDGED = (PICKLED, "header_too_large")
 def _read(path: Path, size: int) -> LoraHeader:
     ending = path.suffix.lower()
     if ending not in (*ENDINGS, *PICKLES):
-        return LoraHeader(size, fault="empty" if size == 0 else "", unjudged=size > 0)
+        return LoraHeader(size=size, fault="empty" if size == 0 else "", unjudged=size > 0)
     try:
         tensors = read_pickled(path, size) if ending in PICKLES else read_tensors(path, size)
         scale = _scale(path, tensors)
     except NotReadable as error:
         unjudged = error.fault in UNJUDGED
-        return LoraHeader(size, fault="" if unjudged else error.fault, unjudged=unjudged)
+        return LoraHeader(size=size, fault="" if unjudged else error.fault, unjudged=unjudged)
     except (OSError, ValueError):
-        return LoraHeader(size, fault="unreadable")
+        return LoraHeader(size=size, fault="unreadable")
     metadata = tensors.metadata
-    keys = judge(tensors.shapes, metadata)
     output = one_line(metadata.get("ss_output_name", ""), TITLE_MAX)
     return LoraHeader(
+        **vars(judge(tensors.shapes, metadata)),
         size=size,
-        fits=keys.fits,
-        ignored=keys.ignored,
-        partly=keys.partly,
-        parts=keys.parts,
-        applied=keys.applied,
-        width=keys.width,
         scale=scale,
         expert=expert_of(metadata) or named_expert(f"{output}.x"),
         title=one_line(metadata.get("modelspec.title", ""), TITLE_MAX) or output,
         output=output,
         words=trigger_words(metadata),
         picture=metadata.get(THUMBNAIL, "")[:11] == "data:image/",
-        lora=keys.lora,
         read=True,
     )
 

@@ -100,30 +100,17 @@ def empty_image(ctx: Context, width: int, height: int, batch_size: int, color: i
 
 
 @dataclass(frozen=True)
-class Composite:
-    """`source` pasted onto `destination` at x, y (pixels) where `mask` is white."""
+class Composite(DerivedFrames):
+    """`source` pasted onto the frames at x, y (pixels) where `mask` is white."""
 
-    destination: Frames
     source: Frames
     x: int
     y: int
     resize: bool
     mask: Frames | None
 
-    @property
-    def width(self) -> int:
-        return self.destination.width
-
-    @property
-    def height(self) -> int:
-        return self.destination.height
-
-    @property
-    def count(self) -> int:
-        return self.destination.count
-
     def frame(self, index: int) -> Image.Image:
-        image = self.destination.frame(index).copy()
+        image = self.frames.frame(index).copy()
         source = _cycled(self.source, index)
         if self.resize:
             source = source.resize(image.size)

@@ -137,8 +137,8 @@ class StillImage:
 
 
 @dataclass(frozen=True)
-class DerivedFrames:
-    """Frames that are made from others, as many and of the same size."""
+class _SameSize:
+    """Frames that are made from others of the same size."""
 
     frames: Frames
 
@@ -149,6 +149,11 @@ class DerivedFrames:
     @property
     def height(self) -> int:
         return self.frames.height
+
+
+@dataclass(frozen=True)
+class DerivedFrames(_SameSize):
+    """Frames that are made from others, as many and of the same size."""
 
     @property
     def count(self) -> int:
@@ -156,20 +161,11 @@ class DerivedFrames:
 
 
 @dataclass(frozen=True)
-class FrameRange:
+class FrameRange(_SameSize):
     """`count` frames of a batch, beginning with `first`."""
 
-    frames: Frames
     first: int
     count: int
-
-    @property
-    def width(self) -> int:
-        return self.frames.width
-
-    @property
-    def height(self) -> int:
-        return self.frames.height
 
     def frame(self, index: int) -> Image.Image:
         return self.frames.frame(self.first + index)
