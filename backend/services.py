@@ -8,13 +8,18 @@ import threading
 import time
 
 from backend.jobs import preflight
+from backend.jobs.admission import Admission
 from backend.jobs.cards import CardOf, Cards
+from backend.jobs.completion import Completion
 from backend.jobs.deletions import Deletions
 from backend.jobs.endpoint_loras import EndpointLoras
 from backend.jobs.extensions import Extender
 from backend.jobs.family_submission import FamilySubmitter
 from backend.jobs.finals import Finals
+from backend.jobs.given_files import FileChecker
 from backend.jobs.job import Job
+from backend.jobs.job_planner import JobPlanner
+from backend.jobs.job_storage import JobStorage, Submission
 from backend.jobs.library import Library
 from backend.jobs.limits import Limits
 from backend.jobs.lora_library import LoraLibrary
@@ -24,7 +29,7 @@ from backend.jobs.recipe_library import RecipeLibrary
 from backend.jobs.scheduler import Scheduler
 from backend.jobs.server_facts import found_by
 from backend.jobs.store import Store
-from backend.jobs.submission import Submission, Submitter
+from backend.jobs.submission import Submitter
 from backend.jobs.views import EXTEND
 from backend.jobs.waiting_list import WaitingList
 from backend.jobs.watch import Watch
@@ -129,13 +134,20 @@ class Services:
         """What makes jobs of requests, files and results; needs the library."""
         settings = self.settings
         self.recipes = RecipeLibrary(self.store, self.library, self.decoder, offers, settings.jobs_dir)
-        self.submitter = Submitter(
-            lambda: self.settings, self.store, self.decoder, self.scheduler, offers, self.retention,
-            self.servers.choice.start, self.limits, cards=cards,
-        )  # fmt: skip
-        self.families = FamilySubmitter(self.submitter, self.store)
-        self.finals = Finals(self.store, self.library, self.submitter)
-        below = PartSubmitter(self.submitter, self.store, self.retention)
+
+        def now() -> Settings:
+            return self.settings
+
+        disk = self.retention
+        self.files = FileChecker(self.decoder, self.store.with_input, settings.jobs_dir)
+        self.completion = Completion(now, self.store, self.decoder, offers, self.files)
+        admission = Admission(now, self.store, offers, self.servers.choice.start, self.limits)
+        storage = JobStorage(now, self.store, self.decoder, self.scheduler, offers, disk, self.files)
+        self.planner = JobPlanner(now, self.store, self.scheduler, offers, disk, admission, cards)
+        self.submitter = Submitter(now, self.store, self.scheduler, disk, storage, admission)
+        self.families = FamilySubmitter(self.submitter, storage, self.store)
+        self.finals = Finals(self.store, self.library, self.submitter, self.planner)
+        below = PartSubmitter(self.submitter, storage, self.store, disk)
         self.extender = Extender(below, self.library, offers, self.decoder, settings.jobs_dir)
 
     def _evicted(self) -> None:
@@ -150,7 +162,7 @@ class Services:
 
     def _complete(self, job: Job) -> Job:
         """Makes the inputs of a job that waited for results; called once all services are there."""
-        return self.submitter.completion.complete(job)
+        return self.completion.complete(job)
 
     def submit(self, new: Submission) -> Job:
         """Queues a new job (see Submitter.submit). A joined video that is made again has its new part drawn

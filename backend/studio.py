@@ -20,10 +20,10 @@ from backend.jobs.family import Family
 from backend.jobs.final_views import FinalPlan, Relations
 from backend.jobs.input_files import Facts
 from backend.jobs.job import Job, ResultOf
+from backend.jobs.job_storage import Submission
 from backend.jobs.limits import Limits
 from backend.jobs.recipe import Lacking, Recipe
 from backend.jobs.snapshot import Snapshot
-from backend.jobs.submission import Submission
 from backend.jobs.views import ExtendPlan, JobView, Place, Plan, QueueRow, QueueState, SourceFile
 from backend.media.facts import MAX_STORED_SIDE
 from backend.models.state import FetchProgress, LoraList, ModelScan, ModelState, SetOffer, SetRequest
@@ -145,7 +145,7 @@ class Studio:
         user: whom the login let in; the limit per visitor does not bind the admin. variations, vary: as in
         `submit`."""
         admin = self.is_admin(owner, user)
-        return self._services.submitter.plan(mode, values, media, owner, admin, variations, vary)
+        return self._services.planner.plan(mode, values, media, owner, admin, variations, vary)
 
     def submit(
         self, owner: str, mode: str, values: Mapping[str, Any], files: Mapping[str, Path | ResultOf | None],

@@ -8,14 +8,15 @@ The sound of the finished video is added here from the original file, without lo
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from backend.engines.base import Request
+from backend.engines.base import EngineInfo, Request
+from backend.engines.kinds import takes_whole
 from backend.errors import TooLargeToSend
-from backend.jobs.job import Job
+from backend.jobs.job import Job, StoredInput
 from backend.jobs.layout import WORK
 from backend.jobs.segments import title_of
 from backend.media.decoder import Decoder
@@ -69,6 +70,16 @@ def chosen_sound(compiled: Compiled) -> Derived | None:
         return compiled.sound
     found = [item for item in compiled.derived[0] if item.kind == "sound" and not item.silence]
     return found[-1] if found else None
+
+
+def check_stored(
+    params: ModeParams, inputs: Mapping[str, StoredInput], folder: Path, engines: Sequence[EngineInfo]
+) -> None:
+    """Raises TooLargeToSend when the stored files of a job will not fit, and an engine takes jobs whole.
+    OSError."""
+    if any(takes_whole(info) for info in engines):
+        sent = {name: folder / item.unpadded for name, item in inputs.items() if item.file}
+        check(params, {name: path.stat().st_size for name, path in sent.items()})
 
 
 def check(params: ModeParams, sizes: Mapping[str, int], room: int = ROOM) -> None:

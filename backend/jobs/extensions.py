@@ -29,12 +29,12 @@ from backend.jobs.extension_base import (
 )
 from backend.jobs.extension_parent import Joined
 from backend.jobs.job import CANCELLED, DONE, FAILED, TERMINAL, VARIATIONS, Job
+from backend.jobs.job_storage import Submission
 from backend.jobs.layout import result_name
 from backend.jobs.library import Library
 from backend.jobs.offers import Offers
 from backend.jobs.part_submission import PartSubmitter
 from backend.jobs.parts import LAST_FRAME, SVI, Part, Route, end_of, frame_in_file, up_to
-from backend.jobs.submission import Submission
 from backend.jobs.views import EXTEND, SEVERAL, ExtendPlan
 from backend.media.decoder import Decoder
 from workflows.catalog import load_catalog

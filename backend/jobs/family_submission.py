@@ -11,17 +11,18 @@ from backend.errors import BadInput
 from backend.jobs import folders, repeats, result_inputs, variations
 from backend.jobs.family import PARTS_MOST, Family, family
 from backend.jobs.job import ASSEMBLIES, Job
+from backend.jobs.job_storage import JobStorage, Submission
 from backend.jobs.layout import SOURCES
 from backend.jobs.store import Store
-from backend.jobs.submission import Submission, Submitter
+from backend.jobs.submission import Submitter
 from backend.security import tokens
 
 
 class FamilySubmitter:
     """Methods may be called from any thread."""
 
-    def __init__(self, submitter: Submitter, store: Store) -> None:
-        self._submitter, self._store = submitter, store
+    def __init__(self, submitter: Submitter, storage: JobStorage, store: Store) -> None:
+        self._submitter, self._storage, self._store = submitter, storage, store
         self._repeats = repeats.OneAtATime()
 
     def submit(self, new: Family) -> Job:
@@ -44,8 +45,7 @@ class FamilySubmitter:
             return self._store.get(job_id) or self._submit(owner_id, new, job_id)
 
     def _submit(self, owner_id: str, new: Family, job_id: str) -> Job:
-        self._submitter.admission.check(owner_id)
-        places = self._submitter.check_places(owner_id, new.unlimited, len(new.parts))
+        places = self._submitter.admit(owner_id, new.unlimited, len(new.parts))
         return self._submitter.with_children(
             owner_id, job_id, len(new.parts),
             lambda number, made: self._part(owner_id, new, number, made),
@@ -64,9 +64,9 @@ class FamilySubmitter:
         one = Submission(new.owner, part.mode, part.values, files, titles=part.titles)
         rest = {name: value for name, value in part.values.items() if name not in files}
         (values,) = variations.each(part.mode, rest, 1, {}, secrets.randbelow)
-        folder = self._submitter.folder_path(child_id)
-        with self._submitter.folder_of(child_id):
-            given = self._submitter.given(owner_id, part.mode, files, child_id, made)
-            stored = self._submitter.stored(owner_id, one, child_id, values, given)
+        folder = self._storage.folder_path(child_id)
+        with self._storage.folder_of(child_id):
+            given = self._storage.given(owner_id, part.mode, files, child_id, made)
+            stored = self._storage.stored(owner_id, one, child_id, values, given)
             folders.remove_below(folder, SOURCES)
         return stored

@@ -11,9 +11,11 @@ from dataclasses import replace
 from backend.errors import BadInput, StudioError
 from backend.jobs.final_views import FinalPlan, Relations
 from backend.jobs.job import CANCELLED, DONE, FAILED, FINAL, VARIATIONS, Job, StoredInput
+from backend.jobs.job_planner import JobPlanner
+from backend.jobs.job_storage import Submission
 from backend.jobs.library import Library
 from backend.jobs.store import Store
-from backend.jobs.submission import Submission, Submitter
+from backend.jobs.submission import Submitter
 from backend.jobs.views import JobView, SourceFile
 from workflows import finals
 from workflows.finals import Clip, Final
@@ -29,8 +31,8 @@ HIDDEN = (FAILED, CANCELLED)
 class Finals:
     """The finals of one data folder."""
 
-    def __init__(self, store: Store, library: Library, submitter: Submitter) -> None:
-        self._store, self._library, self._submitter = store, library, submitter
+    def __init__(self, store: Store, library: Library, submitter: Submitter, planner: JobPlanner) -> None:
+        self._store, self._library, self._submitter, self._planner = store, library, submitter, planner
 
     def finish(
         self, owner: str, job_id: str, key: str, resolution: str, speed: str, unlimited: bool = False
@@ -73,7 +75,7 @@ class Finals:
         clip = self._clip(job)
         values = {name: value for name, value in made.values.items() if name not in finals.SEVERAL}
         media = {name: _media(job.inputs[name], source) for name, source in sources.items()}
-        planned = self._submitter.plan_of(made.mode, values, media)
+        planned = self._planner.plan(made.mode, values, media)
         size = (planned.width, planned.height)
         count = int(made.values.get("variations") or 1)
         return replace(

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from backend import requester
-from backend.errors import BadInput, from_os_error
+from backend.errors import BadInput
 from backend.jobs import folders, repeats
 from backend.jobs.admission import DiskSpace
 from backend.jobs.job import Job
+from backend.jobs.job_storage import JOB_BYTES, JobStorage, Submission
 from backend.jobs.layout import SOURCES
 from backend.jobs.store import Store
-from backend.jobs.submission import JOB_BYTES, Submission, Submitter
+from backend.jobs.submission import Submitter
 from backend.security import tokens
 
 FamilyOf = Callable[[str, Job, Path], tuple[Job, Job, int]]
@@ -25,8 +26,8 @@ the result needs). Raises OSError."""
 class PartSubmitter:
     """Methods may be called from any thread."""
 
-    def __init__(self, submitter: Submitter, store: Store, disk: DiskSpace) -> None:
-        self._submitter, self._store, self._disk = submitter, store, disk
+    def __init__(self, submitter: Submitter, storage: JobStorage, store: Store, disk: DiskSpace) -> None:
+        self._submitter, self._storage, self._store, self._disk = submitter, storage, store, disk
         self._repeats = repeats.OneAtATime()
 
     def submit(self, new: Submission, family_of: FamilyOf, asked: Any) -> Job:
@@ -49,25 +50,21 @@ class PartSubmitter:
         return self._store.get(job_id)
 
     def _submit(self, owner_id: str, new: Submission, family_of: FamilyOf, job_id: str) -> Job:
-        submitter = self._submitter
-        submitter.admission.check(owner_id)
-        places = submitter.check_places(owner_id, new.unlimited, 1)
+        storage = self._storage
+        places = self._submitter.admit(owner_id, new.unlimited, 1)
         wanted = {name: file for name, file in new.files.items() if file is not None}
         child_id = uuid.uuid4().hex
         made: list[Job] = []
         try:
-            with submitter.folder_of(child_id):
-                given = submitter.given(owner_id, new.mode, wanted, child_id)
-                made.append(submitter.stored(owner_id, new, child_id, new.values, given))
-                folders.remove_below(submitter.folder_path(child_id), SOURCES)
-            parent, made[0], need = family_of(job_id, made[0], submitter.folder_path(job_id))
-            self._disk.reserve(job_id, owner_id, JOB_BYTES + need)
-        except BaseException as error:
-            submitter.drop(made)
-            folders.remove(submitter.folder_path(job_id))
-            self._disk.release(job_id)
-            if isinstance(error, OSError):
-                raise from_os_error(error) from error
+            with storage.folder_of(child_id):
+                given = storage.given(owner_id, new.mode, wanted, child_id)
+                made.append(storage.stored(owner_id, new, child_id, new.values, given))
+                folders.remove_below(storage.folder_path(child_id), SOURCES)
+            with storage.folder_of(job_id):
+                parent, made[0], need = family_of(job_id, made[0], storage.folder_path(job_id))
+                self._disk.reserve(job_id, owner_id, JOB_BYTES + need)
+        except BaseException:
+            storage.drop(made)
             raise
-        submitter.queue_family(parent, made, places)
+        self._submitter.queue_family(parent, made, places)
         return parent

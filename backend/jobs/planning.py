@@ -17,8 +17,9 @@ from backend.errors import BadInput, StudioError
 from backend.jobs import bundle
 from backend.jobs.cards import CardOf, has_card, no_card
 from backend.jobs.estimate import History, expected, expected_bytes, fits, workload
+from backend.jobs.job import Job
 from backend.jobs.offers import Offer
-from backend.jobs.params import field_problems, make_params
+from backend.jobs.params import field_problems, job_params, make_params
 from backend.jobs.preflight import compile_for
 from backend.jobs.views import Basis, Crop, Estimate, Plan
 from workflows.compile import Compiled, model_obstacle
@@ -28,6 +29,7 @@ from workflows.params.media import Media
 from workflows.params.sizes import crop_fraction
 from workflows.resolved import Resolved
 from workflows.spec import ModeParams
+from workflows.stages.lora_fit import OBSTACLES
 from workflows.stages.picture_fit import picture_warnings
 
 STAND_INS = {
@@ -158,6 +160,16 @@ def plan(
         own=MODES[mode].figures(params, compiled.route),
         bytes=expected_bytes(compiled),
     )
+
+
+def accepted(job: Job, offers: Sequence[Offer], longest: float) -> tuple[Compiled, tuple[Notice, ...]]:
+    """A stored job compiled for the least capable server that can run it, with warnings. Raises BadInput for
+    LoRAs that cannot be used and for a video of more than `longest` seconds."""
+    found = outlook(job.mode, job_params(job), offers, job.id, Resolved.from_json(job.resolved))
+    if found.obstacle is not None and found.obstacle.code in OBSTACLES:
+        raise BadInput.because(found.obstacle, field="loras")
+    check_length(job.mode, found.compiled, longest)
+    return found.compiled, found.warnings
 
 
 def check_length(mode: str, compiled: Compiled, longest: float) -> None:

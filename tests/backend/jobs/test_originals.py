@@ -109,7 +109,7 @@ def test_when_only_the_copy_is_left_it_is_said(make: Make, photo: Path) -> None:
 
 def test_a_picture_over_the_limit_leaves_its_copy(make: Make, photo: Path) -> None:
     studio = make()
-    studio._services.submitter.original_limits = OriginalLimits(file=photo.stat().st_size - 1)
+    studio._services.files.limits = OriginalLimits(file=photo.stat().st_size - 1)
     job = draw(studio, photo)
     assert job.record()["warning_codes"] == ["original_gone"] and source(studio, job).reduced
 
