@@ -13,7 +13,6 @@ from typing import Any, ClassVar, Literal, Self
 
 from backend import notices
 from backend.error_texts.hints import HINTS, KEPT
-from backend.log_lines import CONTROL
 from workflows.notice import Arg, Notice, made, notice
 
 _SAID: Literal["said"] = "said"
@@ -30,11 +29,15 @@ class StudioError(Exception):
         """For the words of another program or of the compiler; otherwise use `of`.
 
         `cause`: the technical cause in a few words, for a bug report."""
-        message, hint = _writable(message), _writable(hint)
+        message, hint = notices.writable_text(message), notices.writable_text(hint)
         super().__init__(message)
         self.message, self.hint = message, hint or HINTS.get(self.code, "")
         self._reason = notice(_SAID, message=message, hint=hint)
-        self.field, self.detail, self.cause = field, _writable(detail), _writable(cause)
+        self.field, self.detail, self.cause = (
+            field,
+            notices.writable_text(detail),
+            notices.writable_text(cause),
+        )
 
     @classmethod
     def of(cls, code: str, *, field: str = "", detail: str = "", cause: str = "", **args: Arg) -> Self:
@@ -44,7 +47,7 @@ class StudioError(Exception):
     @classmethod
     def because(cls, reason: Notice, *, field: str = "", detail: str = "", cause: str = "") -> Self:
         """The error with a reason that is known already."""
-        reason = writable(reason)
+        reason = notices.writable(reason)
         message, hint = notices.brief(reason), notices.hint(reason, cls.code)
         error = cls(message, hint, field=field, detail=detail, cause=cause)
         error._reason = reason
@@ -353,25 +356,6 @@ class JobCancelled(StudioError):
     """Not a failure: the creator, or the admin, stopped the job."""
 
     code = "cancelled"
-
-
-def _writable(text: str) -> str:
-    """A server's words may hold what no database takes, such as half a surrogate pair, and what hides or
-    reverses text on the page."""
-    return CONTROL.sub("?", text)
-
-
-def writable(reason: Notice) -> Notice:
-    """The notice without what no database takes and no page shows."""
-    return Notice(reason.code, tuple((name, _writable_arg(arg)) for name, arg in reason.args))
-
-
-def _writable_arg(arg: Arg) -> Arg:
-    if isinstance(arg, str):
-        return _writable(arg)
-    if isinstance(arg, Notice):
-        return writable(arg)
-    return tuple(_writable_arg(one) for one in arg) if isinstance(arg, tuple) else arg  # type: ignore[return-value]
 
 
 def _stored_reason(data: Mapping[str, Any]) -> Notice | None:

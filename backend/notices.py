@@ -14,6 +14,7 @@ from backend.error_texts.catalog import ERROR_TEXTS, HINTS
 from backend.error_texts.model_kinds import FAULT_WORDS, KIND_WORDS, LAYOUT_WORDS, MODEL_WORDS
 from backend.error_texts.notice_texts import TEMPLATES, Template
 from backend.formatting import duration_text, megabytes_text, size_text
+from backend.log_lines import CONTROL
 from workflows.notice import Arg, Notice
 
 _FIELDS = {
@@ -150,3 +151,22 @@ def _shown(name: str, value: Arg) -> object:
 def _hint_of_refusal(refused: Notice) -> str:
     reason, error = refused.arg("reason"), refused.arg("error")
     return hint(reason, str(error)) if isinstance(reason, Notice) else ""
+
+
+def writable_text(text: str) -> str:
+    """A text without what no database takes, such as half a surrogate pair, and without what hides or
+    reverses text on the page: the words of a server may hold both."""
+    return CONTROL.sub("?", text)
+
+
+def writable(notice: Notice) -> Notice:
+    """The notice with all its texts writable."""
+    return Notice(notice.code, tuple((name, _writable_arg(arg)) for name, arg in notice.args))
+
+
+def _writable_arg(arg: Arg) -> Arg:
+    if isinstance(arg, str):
+        return writable_text(arg)
+    if isinstance(arg, Notice):
+        return writable(arg)
+    return tuple(_writable_arg(one) for one in arg) if isinstance(arg, tuple) else arg  # type: ignore[return-value]

@@ -22,11 +22,13 @@ from typing import Protocol
 
 from backend.errors import StudioError
 from backend.jobs import folders as files
-from backend.jobs.job import CANCELLED, DONE, FAILED, TERMINAL, Job
+from backend.jobs.job import CANCELLED, FAILED, TERMINAL, Job
 from backend.jobs.layout import ORIGINALS, SOURCES, WORK
 from backend.storage import drafts, engine_files, retention_policy
-from backend.storage.clock_check import EARLIEST_END, ClockCheck, plausible_end
+from backend.storage.age_clock import AgeClock, Settings
+from backend.storage.clock_check import EARLIEST_END, plausible_end
 from backend.storage.drafts import DraftLimits, Drafts
+from backend.storage.engine_copies import FAILED_DAYS, EngineCopies
 from backend.storage.engine_files import EngineFolders
 from backend.storage.limit_check import Limits
 from backend.storage.quota import Quota
@@ -39,22 +41,16 @@ TICK_SECONDS = 60.0
 PASS_SECONDS = 3600.0
 FULL_SECONDS = 600.0  # between passes while the disk is fuller than the limit
 ORPHAN_SECONDS = 3600.0
-FAILED_DAYS = 1.0  # the output of a failed job in ComfyUI's folder may be the only one
-UNKNOWN_DAYS = 7.0  # outputs without a job: of another studio on the same ComfyUI, or of a deleted job
-INPUT_DAYS = 7.0
 UPLOAD_DAYS = 1.0
-CLOCK = "clock"
 
 
-class Records(Jobs, Protocol):
+class Records(Jobs, Settings, Protocol):
     """The methods of the job database that retention uses."""
 
     def delete(self, job_id: str) -> None: ...
     def set_inputs(self, job: Job) -> None: ...
     def ended_before(self, moment: float) -> list[Job]: ...
     def family(self, job_id: str) -> list[Job]: ...
-    def setting(self, name: str) -> str: ...
-    def set_setting(self, name: str, value: str) -> None: ...
 
 
 class Retention:
@@ -81,17 +77,18 @@ class Retention:
         `before_removal`: saves what others need of a job; a StudioError that it raises keeps the job."""
         self.records, self.data_dir, self.limits = records, data_dir, limits
         self.jobs_dir = data_dir / "jobs"
-        self._cache, self._engine_folders, self._forget = cache, engine_folders, forget
+        self._cache, self._forget = cache, forget
         self._sweep_uploads, self._before_removal = sweep_uploads, before_removal
         self._wall, self._steady = wall, steady
+        self._lock = threading.RLock()
+        self._copies = EngineCopies(records, self.jobs_dir, engine_folders, self._lock, wall)
         self.quota = Quota(
-            records, data_dir, limits, wall=wall, disk=disk or _disk_of, temporary=self._temporary_bytes,
+            records, data_dir, limits, wall=wall, disk=disk or _disk_of,
+            temporary=lambda: engine_files.temporary_bytes(engine_folders(), cache(), data_dir),
             drafts=lambda: drafts.sizes(data_dir),
         )  # fmt: skip
         self.drafts = Drafts(data_dir, draft_limits or DraftLimits(), self.quota, wall=wall)
-        self._lock = threading.RLock()
-        self._clock: ClockCheck | None = None
-        self._checked = 0.0
+        self._clock = AgeClock(records, self._lock, wall, steady)
         self._orphans: dict[str, float] = {}  # id -> when first seen, by the monotonic clock
 
     def run(self, closing: threading.Event, each_tick: Callable[[], object] = lambda: None) -> None:
@@ -151,12 +148,10 @@ class Retention:
     def _complete_removal(self, job_id: str, job: Job | None, renamed: Path | None) -> None:
         """Removes a job's copies, files and record. `job`: None without a record; `renamed`: its folder under
         the name of a removed one, None without a folder."""
-        for found, path, _ in engine_files.of_jobs(self._engine_folders()):
-            if found == job_id:
-                files.unlink(path)
+        self._copies.remove_outputs_of(job_id)
         folder = renamed or self.jobs_dir / job_id
         names = files.names_of(folder, job.inputs.values() if job is not None else ())
-        self._remove_inputs(names)
+        self._copies.remove_inputs(names)
         name = f"wan-{job.mode.replace('_', '-')}-{job_id[:8]}" if job is not None else ""
         same = files.identities(folder)
         if name or same:
@@ -172,40 +167,11 @@ class Retention:
             with contextlib.suppress(OSError):
                 renamed.rmdir()
 
-    def _in_use(self) -> set[str]:
-        """Names of ComfyUI inputs that queued and running jobs read."""
-        return {
-            name
-            for job in self.records.unfinished()
-            for name in files.names_of(self.jobs_dir / job.id, job.inputs.values())
-        }
-
     # -- removal by age and by room -------------------------------------------------------
-
-    def check_clock(self) -> bool:
-        """Checks the system clock, once in a pass. Returns whether ages computed from it can be relied on."""
-        with self._lock:
-            now, steady = self._wall(), self._steady()
-            first = self._clock is None
-            before = ClockCheck.read(self.records.setting(CLOCK), now) if self._clock is None else self._clock
-            self._clock = before.checked(now, 0.0 if first else steady - self._checked)
-            self._checked = steady
-            if self._clock.wait > before.wait:
-                log.warning(
-                    "The clock has moved by %.0f days since it was last checked: nothing is removed for its"
-                    " age until Wan Studio has run for another day.",
-                    (now - before.seen) / DAY,
-                )
-            self.records.set_setting(CLOCK, self._clock.text())
-            return self._clock.reliable
-
-    def _ages_reliable(self) -> bool:
-        """The result of the last check of the clock; False before the first."""
-        return self._clock is not None and self._clock.reliable
 
     def remove_expired(self) -> None:
         """Removes jobs that ended longer ago than the limit of days."""
-        if not self.check_clock():
+        if not self._clock.check():
             return
         now = self._wall()
         for job in retention_policy.expired(
@@ -284,7 +250,7 @@ class Retention:
     def remove_inputs_of_ended(self) -> None:
         """Removes the input files of cancelled jobs, and of failed ones after FAILED_DAYS."""
         jobs = {job.id: job for job in self.records.summaries()}
-        reliable = self._ages_reliable()
+        reliable = self._clock.reliable
         before = self._wall() - FAILED_DAYS * DAY
         for job_id, folder in files.folders(self.jobs_dir).items():
             job = jobs.get(job_id)
@@ -294,24 +260,7 @@ class Retention:
             if job.status == CANCELLED or (job.status == FAILED and old and not job.pinned):
                 log.info("job %s: input files removed", job_id)
                 files.clear(folder.path)
-                self._clear_inputs(job_id)
-
-    def _clear_inputs(self, job_id: str) -> None:
-        """Removes ComfyUI's copies of this job's inputs unless an unfinished job reads them."""
-        with self._lock:
-            job = self.records.get(job_id)
-            names = files.names_of(self.jobs_dir / job_id, job.inputs.values() if job is not None else ())
-            self._remove_inputs(names)
-
-    def _remove_inputs(self, names: set[str]) -> None:
-        names = names - self._in_use()
-        for folders in self._engine_folders():
-            for path in engine_files.named_inputs(folders.input, names):
-                files.unlink(path)
-
-    def _temporary_bytes(self) -> int:
-        """Bytes of files on the disk of the data folder that are not clips and are removed in time."""
-        return engine_files.temporary_bytes(self._engine_folders(), self._cache(), self.data_dir)
+                self._copies.clear_inputs(job_id)
 
     def remove_orphans(self) -> None:
         """Removes job folders without a record, left by a submit that was killed. One with a finished video
@@ -325,7 +274,7 @@ class Retention:
             folder = found[job_id]
             if folder.result:
                 oldest = now - self.limits.days * DAY
-                if not (self._ages_reliable() and EARLIEST_END < folder.changed < oldest):
+                if not (self._clock.reliable and EARLIEST_END < folder.changed < oldest):
                     if job_id in new:
                         log.info("job %s: the folder has a video but no record; kept for now", job_id)
                     continue
@@ -352,49 +301,23 @@ class Retention:
 
     def remove_unused_uploads(self) -> None:
         """Removes uploads and copies for clients after UPLOAD_DAYS, and drafts that no page uses."""
-        if self._ages_reliable():
+        if self._clock.reliable:
             self._sweep_uploads(self._wall() - UPLOAD_DAYS * DAY)
             self.drafts.remove_expired()
-
-    # -- ComfyUI's folders ----------------------------------------------------------------
 
     def remove_ended_outputs(self) -> None:
         """Removes outputs and tails of ended jobs from ComfyUI's folders, since their results are stored
         here, and the inputs of cancelled ones."""
-        self._remove_outputs(unknown=False)
+        self._copies.remove_outputs()
         for job_id in self.quota.count.ended():
             job = self.records.get(job_id)
             if job is not None and job.status == CANCELLED:
-                self._clear_inputs(job_id)
+                self._copies.clear_inputs(job_id)
 
     def remove_stale_engine_files(self) -> None:
-        """Removes outputs of unknown jobs after UNKNOWN_DAYS and inputs unused for INPUT_DAYS."""
-        if not self._ages_reliable():
-            return
-        with self._lock:
-            self._remove_outputs(unknown=True)
-            in_use, before = self._in_use(), self._wall() - INPUT_DAYS * DAY
-            for folders in self._engine_folders():
-                for path in engine_files.unused_inputs(folders.input, in_use, before):
-                    if files.unlink(path):
-                        log.debug("ComfyUI's copy %s: unused for %g days, removed", path.name, INPUT_DAYS)
-
-    def _remove_outputs(self, unknown: bool) -> None:
-        """`unknown`: also outputs of jobs without a record, after UNKNOWN_DAYS."""
-        now = self._wall()
-        known: dict[str, Job | None] = {}
-        for job_id, path, changed in engine_files.of_jobs(self._engine_folders()):
-            if job_id not in known:
-                known[job_id] = self.records.get(job_id)
-            job, age = known[job_id], now - changed
-            if job is None:
-                removable = unknown and age > UNKNOWN_DAYS * DAY
-            elif job.status in (DONE, CANCELLED):
-                removable = True
-            else:
-                removable = job.status in TERMINAL and age > FAILED_DAYS * DAY
-            if removable:
-                files.unlink(path)
+        """Removes outputs of unknown jobs and unused inputs from ComfyUI's folders."""
+        if self._clock.reliable:
+            self._copies.remove_stale()
 
 
 def _disk_of(folder: Path) -> Disk:

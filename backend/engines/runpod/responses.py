@@ -25,10 +25,9 @@ from backend.errors import (
     StudioError,
     TooLate,
     by_code,
-    writable,
 )
 from backend.events import STAGES, Event, Preview, Progress, Queued, Stage, Started
-from backend.notices import readable
+from backend.notices import readable, writable
 from workflows.notice import Notice, notice
 from workflows.resolved import Resolved
 
