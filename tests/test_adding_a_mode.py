@@ -33,7 +33,8 @@ from workflows.modes import fields
 from workflows.modes.image_to_video import assemble, picture_size
 from workflows.params.checks import check_sides
 from workflows.params.media import Media
-from workflows.spec import Choice, ModeParams, ModeSpec
+from workflows.params.field import Choice
+from workflows.spec import ModeParams, ModeSpec
 from workflows.stages.schedule import HIGH, LOW, Phase, Recipe
 
 

@@ -12,8 +12,9 @@ from workflows.graph.lora_file import LIST, LoraFile, find, listed, lora_file, p
 from workflows.graph.node_contract import RoleFile, ServerFacts
 from workflows.graph.object_info import FILE_INPUTS
 from workflows.modes.registry import MODES
+from workflows.params.field import Field
 from workflows.resolved import Resolved
-from workflows.spec import Field, ModeParams, specs
+from workflows.spec import ModeParams, specs
 from workflows.stages.distill import AUTO, BAKED_ROLES, I2V, T2V
 
 DECIDING = (

@@ -25,7 +25,7 @@ from backend.settings.environment import load_environment
 from backend.settings.model import Settings
 from backend.stopping import of_command
 from workflows.modes.registry import MODES
-from workflows.spec import Field
+from workflows.params.field import Field
 
 
 @dataclass(frozen=True)

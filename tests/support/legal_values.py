@@ -7,10 +7,10 @@ from typing import Any
 
 from workflows.modes.fields import LONGEST_FILE
 from workflows.modes.registry import MODES
+from workflows.params.field import Field
 from workflows.params.limits import PROMPT_MAX
 from workflows.params.loras import Lora, loras_text
 from workflows.params.sizes import SIZE_MAX, SIZE_MIN, SIZE_STEP
-from workflows.spec import Field
 
 FILE_SECONDS = 6.0
 """Duration in seconds of the sound or driving video for these values."""

@@ -12,7 +12,7 @@ from ui.forms.groups import groups
 from ui.forms.variation_field import variation_field
 from ui.forms.widgets import Form, advanced, generate, needs, new_form, notes
 from workflows.modes.registry import MODES
-from workflows.spec import Field, MediaField
+from workflows.params.field import Field, MediaField
 
 Row = str | tuple[str, str]
 """A parameter, or two side by side."""

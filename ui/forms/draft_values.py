@@ -15,7 +15,7 @@ from typing import Any
 from ui.forms import schema, variations
 from ui.gradio_fixes.checked_inputs import is_unicode
 from workflows.modes.registry import MODES
-from workflows.spec import Field
+from workflows.params.field import Field
 
 TEXT_MAX = 8_000
 """Characters of a stored text; the script keeps no more."""

@@ -10,7 +10,8 @@ from ui.forms import media_fields, widgets
 from ui.forms.widgets import Form
 from ui.i18n import mode_texts
 from ui.i18n.texts import text
-from workflows.spec import GROUPS, Field, Group, Spec
+from workflows.params.field import GROUPS, Field, Group
+from workflows.spec import Spec
 
 NUMBERS = ("number", "whole", "side")
 

@@ -11,8 +11,9 @@ from typing import Any
 from ui.i18n.mode_texts import choice_label, choice_note
 from ui.i18n.texts import plural, text
 from workflows.modes.registry import MODES
+from workflows.params.field import Field
 from workflows.params.loras import loras_count, loras_text
-from workflows.spec import RANDOM_SEED, Field
+from workflows.spec import RANDOM_SEED
 
 LONGEST = 1e6
 """Seconds; a longer length, which no check lets through, gets no button."""

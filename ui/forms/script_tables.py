@@ -10,8 +10,9 @@ from ui.i18n.phrases import for_all, for_mode
 from ui.i18n.texts import text
 from ui.views.icons import icon
 from workflows.modes.registry import MODES
+from workflows.params.field import GROUPS, Field
 from workflows.params.loras import MOST, STRENGTH_MAX
-from workflows.spec import GROUPS, Field, ModeSpec
+from workflows.spec import ModeSpec
 
 LORA_ICONS = {"earlier": "up", "later": "chevron", "remove": "close", "none": "film", "search": "search"}
 """What a script needs -> the name of the icon."""

@@ -19,10 +19,10 @@ from ui.i18n.texts import text
 from ui.views.final import clip_of
 from workflows.finals import DRAFT_AREA
 from workflows.modes.registry import MODES
+from workflows.params.field import Field
 from workflows.params.loras import STRENGTH_MAX, check_loras
 from workflows.params.sizes import fit_size
 from workflows.params.values import InvalidParam
-from workflows.spec import Field
 
 NAME = "variations"
 """The name of the widget; the backend's messages about SEVERAL are shown there."""

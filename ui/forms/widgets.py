@@ -20,7 +20,8 @@ from ui.views.form_messages import advanced_row, hint_line
 from ui.views.preset_row import preset_row
 from ui.views.prompt_help import prompt_help
 from workflows.modes.registry import MODES
-from workflows.spec import Field, ModeSpec
+from workflows.params.field import Field
+from workflows.spec import ModeSpec
 
 HTML_JS = (
     "const go = () => window.wanStudio"

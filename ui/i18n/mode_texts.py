@@ -9,7 +9,7 @@ from __future__ import annotations
 from ui.i18n.texts import table
 from workflows.modes import registry
 from workflows.modes.registry import MODES
-from workflows.spec import Field, MediaField
+from workflows.params.field import Field, MediaField
 
 
 def title(mode: str) -> str:

@@ -11,9 +11,9 @@ from ui.views import seams, wording
 from ui.views.buttons import copy_button
 from ui.views.icons import icon
 from workflows.modes.registry import MODES, media_fields
+from workflows.params.field import SECONDS, Field
 from workflows.params.loras import check_loras
 from workflows.params.values import InvalidParam
-from workflows.spec import SECONDS, Field
 from workflows.stages.distill import AUTO
 
 if TYPE_CHECKING:

@@ -23,11 +23,12 @@ from workflows.modes.image_to_video import (
 )
 from workflows.notice import notice
 from workflows.params.checks import check_sides
+from workflows.params.field import Choice
 from workflows.params.loras import Lora
 from workflows.params.media import Media
 from workflows.params.sizes import AREAS
 from workflows.params.values import InvalidParam
-from workflows.spec import Choice, ModeParams, ModeSpec, specs
+from workflows.spec import ModeParams, ModeSpec, specs
 from workflows.stages.distill import AUTO, BAKED, I2V, Distillation, chosen
 from workflows.stages.distilled import without_guidance
 from workflows.stages.looping import loop_frames

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from workflows.params.field import SECONDS, Choice, Field, Group, MediaField, MediaKind
 from workflows.params.limits import (
     ASPECTS,
     GUIDANCE_MAX,
@@ -17,17 +18,7 @@ from workflows.params.limits import (
 )
 from workflows.params.loras import STRENGTH_MAX
 from workflows.params.sizes import SIZE_MAX, SIZE_MIN, SIZE_STEP
-from workflows.spec import (
-    RANDOM_SEED,
-    SECONDS,
-    Choice,
-    Field,
-    Group,
-    MediaField,
-    MediaKind,
-    declare,
-    declare_seed,
-)
+from workflows.spec import RANDOM_SEED, declare, declare_seed
 
 LENGTHS = (2.0, 3.0, 5.0, 8.0)
 """Seconds that the page offers as buttons."""

@@ -14,11 +14,12 @@ from workflows.graph.node_contract import ServerFacts
 from workflows.modes import continuation, fields
 from workflows.notice import Notice, notice
 from workflows.params.checks import check_shared_steps, check_sides
+from workflows.params.field import Choice
 from workflows.params.loras import Lora, LoraTarget
 from workflows.params.media import Media
 from workflows.params.sizes import fit_size
 from workflows.params.values import InvalidParam
-from workflows.spec import Choice, ModeParams, ModeSpec
+from workflows.spec import ModeParams, ModeSpec
 from workflows.stages.diffusion import (
     EASY_CACHE_MIN_STEPS,
     decode,

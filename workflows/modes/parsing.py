@@ -11,9 +11,10 @@ from pathlib import PurePath
 from typing import Any
 
 from workflows.modes.registry import mode
+from workflows.params.field import Field
 from workflows.params.media import Media
 from workflows.params.values import InvalidParam, shown
-from workflows.spec import Field, ModeParams
+from workflows.spec import ModeParams
 
 
 def params_from_values(name: str, values: Mapping[str, Any], media: Mapping[str, Media]) -> ModeParams:

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 from workflows.modes import fast_video, image_to_video, sound_to_video, text
 from workflows.modes.animate import build as animate
+from workflows.params.field import MediaField
 from workflows.params.values import InvalidParam, shown
-from workflows.spec import MediaField, ModeSpec
+from workflows.spec import ModeSpec
 
 MODES: Mapping[str, ModeSpec] = {
     spec.name: spec

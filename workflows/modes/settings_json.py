@@ -16,9 +16,10 @@ from typing import Any, Literal
 
 from workflows.modes.earlier import FIRST, VERSION, at_present
 from workflows.modes.registry import MODES
+from workflows.params.field import Field
 from workflows.params.loras import check_loras, loras_text
 from workflows.params.values import InvalidParam
-from workflows.spec import RANDOM_SEED, Field
+from workflows.spec import RANDOM_SEED
 
 TEXT_MAX = 200_000
 """Characters of a JSON text: nine prompts of the longest kind fit, in escapes too."""

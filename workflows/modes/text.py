@@ -19,10 +19,11 @@ from workflows.modes.image_to_video import (
     QUALITY_STEPS,
 )
 from workflows.params.checks import check_prompt_given, check_shared_steps, check_sides
+from workflows.params.field import Choice
 from workflows.params.limits import ASPECTS
 from workflows.params.loras import Lora, LoraTarget
 from workflows.params.sizes import fit_size
-from workflows.spec import Choice, ModeParams, ModeSpec
+from workflows.spec import ModeParams, ModeSpec
 from workflows.stages.diffusion import (
     decode,
     file_prefix,

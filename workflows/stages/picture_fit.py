@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from workflows.notice import Notice, notice
+from workflows.params.field import MediaField
 from workflows.params.media import Media
-from workflows.spec import MediaField
 
 ENLARGED = 1.5
 """From this factor on an enlarged picture looks soft in the video."""

@@ -26,7 +26,8 @@ from ui.tabs.registry import TABS
 from workflows.catalog import load_catalog
 from workflows.modes.registry import MODES
 from workflows.notice import notice
-from workflows.spec import GROUPS, RANDOM_SEED, Field
+from workflows.params.field import GROUPS, Field
+from workflows.spec import RANDOM_SEED
 
 GLOSS = text("advanced.negative")
 FULL = QueueFull("The queue is full.", "Wait for one to finish.").notice

@@ -11,7 +11,7 @@ from backend.models import inventory
 from ui.i18n.texts import table
 from ui.views import model_table
 from workflows.modes.animate import routes
-from workflows.spec import MediaKind
+from workflows.params.field import MediaKind
 
 FAMILIES = {
     "models.state": (

@@ -39,7 +39,7 @@ from ui.views.card_state import CardState, Starter
 from ui.views.header import header
 from workflows.catalog import load_catalog
 from workflows.modes.registry import MODES
-from workflows.spec import Field
+from workflows.params.field import Field
 
 OPEN, CLOSE = "⟦", "⟧"
 SPOKEN = ("title", "alt", "aria-label", "aria-valuetext")

@@ -8,7 +8,7 @@ from ui.i18n import mode_texts
 from ui.i18n.texts import table
 from ui.tabs.registry import TABS
 from workflows.modes.registry import MODES
-from workflows.spec import MediaField
+from workflows.params.field import MediaField
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -18,7 +18,7 @@ from ui.forms.widgets import Form
 from ui.gradio_fixes import lean_config
 from ui.tabs.registry import TABS
 from workflows.modes.registry import MODES
-from workflows.spec import MediaField
+from workflows.params.field import MediaField
 
 BLOCKS_MAX = 333
 CONFIG_MAX = 344_000

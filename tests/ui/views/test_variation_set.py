@@ -16,7 +16,7 @@ from ui.views.card_state import CardState
 from ui.views.variation_set import differences
 from ui.views.wording import recipe
 from workflows.modes.registry import MODES
-from workflows.spec import MediaField
+from workflows.params.field import MediaField
 
 ERROR = {"code": "engine_lost", "message": "The engine is lost.", "hint": "Try again later."}
 

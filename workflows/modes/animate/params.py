@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from workflows.modes import fields
 from workflows.modes.animate import pose_cache
 from workflows.params.checks import check_sides, chosen_seconds
+from workflows.params.field import Choice
 from workflows.params.limits import (
     DRIVING_FPS_MAX,
     DRIVING_FPS_MIN,
@@ -18,7 +19,7 @@ from workflows.params.loras import Lora
 from workflows.params.media import Media
 from workflows.params.sizes import fit_size
 from workflows.params.values import InvalidParam
-from workflows.spec import Choice, ModeParams
+from workflows.spec import ModeParams
 
 _LONGEST = f"{DRIVING_SECONDS_MAX / 60:g}"
 METHODS = (

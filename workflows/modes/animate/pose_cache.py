@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from workflows.graph.node_contract import ServerFacts
 from workflows.notice import Notice, notice
-from workflows.spec import Choice
+from workflows.params.field import Choice
 
 NODE = "WanAnimate2Cache"
 DEVICE = "cpu"
