@@ -251,7 +251,7 @@ def _gradio_environment(whose: str) -> None:
     if importlib.util.find_spec("spaces") is None:
         # On a Space Gradio would reload changed code by this package, and fail without it with a traceback.
         os.environ.pop("SYSTEM", None)
-    # Uploads never lie in the data folder: what is there is kept, what is here expires.
+    # Uploads are never in the data folder: files there are kept, uploads expire.
     default = f"{tempfile.gettempdir()}/wan-studio-uploads-{os.getuid()}"
     folder = upload_folder.claim(
         upload_folder.named(os.environ.get("GRADIO_TEMP_DIR", "").strip() or default), whose

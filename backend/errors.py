@@ -93,7 +93,7 @@ class InternalError(StudioError):
 
 
 class ShuttingDown(InternalError):
-    """The app ends; what is asked of it now is not done any more."""
+    """The app is shutting down and takes no more work."""
 
     code = "shutting_down"
 
@@ -129,7 +129,7 @@ class InputsGone(NotFound):
 
 
 class SourceFailed(StudioError):
-    """The job whose result this one was to be made from has none, or one that cannot be used."""
+    """The job that this one starts from has no result, or one that cannot be used."""
 
     code = "source_failed"
 
@@ -187,7 +187,7 @@ class StoreBusy(StoreError):
 
 
 class StoreDamaged(StoreError):
-    """The database is not one, or not a whole one."""
+    """The file is not a database, or a damaged one."""
 
     code = "store_damaged"
 
@@ -199,7 +199,7 @@ class StoreDiskError(StoreError):
 
 
 class StoreReadOnly(StoreError):
-    """The database, or the disk that it lies on, takes no changes."""
+    """The database, or its disk, is read-only."""
 
     code = "store_read_only"
 
@@ -233,7 +233,7 @@ class EngineUnreachable(EngineError):
 
     code = "engine_unreachable"
     reason: str = ""  # one of engines.comfy.reach.Reason, where it is known
-    final: bool = False  # the reason lies in the configuration: waiting does not help
+    final: bool = False  # the configuration is the reason: waiting does not help
 
 
 class EngineLost(EngineError):
@@ -243,13 +243,13 @@ class EngineLost(EngineError):
 
 
 class EngineHung(EngineLost):
-    """ComfyUI is there, but the job in it stands still."""
+    """ComfyUI answers, but the job makes no progress."""
 
     code = "engine_hung"
 
 
 class EndpointRefused(EngineError):
-    """RunPod refuses key or endpoint; asking again changes nothing."""
+    """RunPod refuses the key or the endpoint; a retry cannot succeed."""
 
     code = "endpoint_refused"
 
@@ -267,13 +267,13 @@ class TooLargeToSend(BadInput):
 
 
 class PromptGone(EngineLost):
-    """The engine answers, and knows nothing of the job any more: it was restarted."""
+    """The engine answers but no longer knows the job: it was restarted."""
 
     code = "prompt_gone"
 
 
 class LostTooOften(EngineError):
-    """The job was interrupted again and again; it is not begun any more."""
+    """The job was interrupted too many times and is not started again."""
 
     code = "lost_too_often"
 

@@ -96,7 +96,7 @@ class _Page:
 
     def __init__(self, studio: Studio) -> None:
         self.studio = studio
-        self.negative = text("advanced.negative")  # stands for the catalogue's Chinese one
+        self.negative = text("advanced.negative")  # replaces the catalogue's Chinese one
         self.planner = Planner(studio, self.negative)
         self.starters = starters()
         shown = [

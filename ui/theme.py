@@ -13,7 +13,7 @@ MONO = "Geist Mono"
 
 
 def theme() -> gr.themes.Base:
-    """Every other colour, size and radius lives in assets/studio.css."""
+    """Every other colour, size and radius is in assets/studio.css."""
     base = gr.themes.Base(
         font=[SANS, "system-ui", "sans-serif"],
         font_mono=[MONO, "ui-monospace", "monospace"],

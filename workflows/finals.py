@@ -1,7 +1,7 @@
 """The final of a clip: the same seed and settings in another size, at another speed, or both. Pure.
 
-A setting that belongs to a speed is not taken into another one: steps, guidance and shift that were given for
-4 steps would spoil 20 of them.
+A setting of one speed is not carried over to another: steps, guidance and shift that were given for 4 steps
+would spoil 20 of them.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ DRAFT_AREA = AREAS["draft"] * 1.25
 """Pixels of a frame up to which a size given by hand counts as a draft."""
 
 Refusal = Literal["other_mode", "picture", "smaller", "not_better"]
-"""Why there is no such final: a mode that is not known here, a picture, a size below that of the clip, or
-neither a larger size nor more steps."""
+"""Why a final is impossible: an unknown mode, a picture, a size below that of the clip, or neither a larger
+size nor more steps."""
 
 
 @dataclass(frozen=True)
@@ -45,12 +45,12 @@ class Clip:
 
     @property
     def spec(self) -> ModeSpec | None:
-        """Its mode; None for one that is not known here."""
+        """Its mode; None for an unknown one."""
         return MODES.get(self.mode)
 
     @property
     def speed(self) -> str:
-        """The speed that it was made at; "" for a mode without speeds."""
+        """Its speed; "" for a mode without speeds."""
         spec = self.spec
         if spec is None or spec.still:
             return ""
@@ -60,7 +60,7 @@ class Clip:
 
     @property
     def resolution(self) -> str:
-        """The resolution that it was made in; "" where its size was given by hand."""
+        """Its resolution; "" where its size was given by hand."""
         spec = self.spec
         if self.values.get("width") or spec is None or "resolution" not in spec.by_name:
             return ""
@@ -68,7 +68,7 @@ class Clip:
 
     @property
     def is_draft(self) -> bool:
-        """Whether it is a small one, made to judge the motion by."""
+        """Whether it is a draft: small, made to judge the motion."""
         if not self.speed:
             return False
         if self.resolution:
@@ -78,7 +78,7 @@ class Clip:
 
 @dataclass(frozen=True)
 class Final:
-    """What a final is made with. `values`: those of its mode, and of its variations; `left`: parameters that
+    """The settings of a final. `values`: those of its mode, and of its variations; `left`: parameters that
     were given by hand for the earlier speed and are not taken over; `resized`, `other_speed`: whether its
     size and its speed differ from those of the clip."""
 

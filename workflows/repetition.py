@@ -66,8 +66,8 @@ def for_repetition(
 
 
 def for_final(stored: Mapping[str, Any], resized: bool, other_speed: bool) -> Resolved | None:
-    """The `stored` Resolved of a clip, as far as it holds for its final. `resized`, `other_speed`: how that
-    differs. None where nothing is known."""
+    """The `stored` Resolved of a clip, as far as it applies to its final. `resized`, `other_speed`: whether
+    the final has another size or speed. None where nothing is known."""
     found = Resolved.from_json(stored)
     if found is None:
         return None
@@ -182,7 +182,7 @@ def kept_server(
 
 
 def without_namesakes(kept: Resolved, server: ServerFacts) -> ServerFacts:
-    """The server without LoRAs that have the name of one of the earlier run's and are not it."""
+    """The server without LoRAs that share the name of one of the earlier run but are other files."""
     names = listed(server) or ()
     used = {each: name for each in kept.loras if (name := _lora(each, kept, server))}
     others = {one for each in used for one in find(each, names).namesakes} - set(used.values())

@@ -169,7 +169,7 @@ class ModeSpec:
 
     @cached_property
     def fields(self) -> tuple[Field, ...]:
-        """The parameters that are no files."""
+        """The parameters that are not files."""
         return tuple(spec for spec in self.all if isinstance(spec, Field))
 
     @cached_property
@@ -198,7 +198,7 @@ class ModeSpec:
         return {spec.name: spec for spec in self.all}
 
     def field(self, name: str) -> Field:
-        """A parameter that is no file. Raises KeyError."""
+        """A parameter that is not a file. Raises KeyError."""
         return next(spec for spec in self.fields if spec.name == name)
 
     def in_group(self, name: Group) -> tuple[Spec, ...]:

@@ -1,4 +1,4 @@
-"""What the ComfyUI servers of the settings say of themselves, for commands that run beside the studio."""
+"""What the configured ComfyUI servers report about themselves, for commands that run beside the studio."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MOST_AT_ONCE = 16
 @dataclass(frozen=True)
 class Asked:
     """One request. `info`: with the model files that the server lists, None without an answer; `sentence`:
-    what was asked and came of it."""
+    the request and its outcome."""
 
     info: EngineInfo | None
     sentence: str
@@ -49,7 +49,7 @@ def infos(asked: Sequence[Asked]) -> list[EngineInfo]:
 
 
 def nearest(asked: Sequence[Asked]) -> EngineInfo | None:
-    """A server of this machine, else the first that has answered; None without any."""
+    """A server of this machine, else the first that has answered; None if there is none."""
     found = infos(asked)
     return next((info for info in found if shares_disk(info)), found[0] if found else None)
 

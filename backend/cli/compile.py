@@ -137,8 +137,7 @@ def params_of(mode: str, given: Mapping[str, str]) -> ModeParams:
 
 
 def compile_recipe(path: Path) -> list[dict[str, Any]]:
-    """The graphs of what a file says. A file that it was made from has the name of its parameter. Raises
-    BadInput."""
+    """The graphs of the recipe in a file. Each input file is named after its parameter. Raises BadInput."""
     with Decoder() as decoder:
         found = recipe_in(decoder.metadata(path))
     fields = MODES[found.mode].media

@@ -62,7 +62,7 @@ def add_download(actions: Any) -> None:
 
 
 Ask = Callable[[], EngineInfo | None]
-"""What ComfyUI says of its machine and lists; None without an answer."""
+"""What ComfyUI reports about its machine and the files that it lists; None without an answer."""
 
 
 def download(settings: Settings, arguments: argparse.Namespace, catalog: Catalog, ask: Ask) -> int:

@@ -184,7 +184,7 @@ def _complete(servers: Sequence[ServerModels], mode: str) -> bool:
 
 
 def _best_needs(servers: Sequence[ServerModels]) -> list[ModeNeed]:
-    """Each mode as the server has it that lacks least for it."""
+    """Each mode as it is on the server that lacks the fewest of its files."""
     each = zip(*(one.overview.modes for one in servers), strict=True)
     return [min(needs, key=lambda need: (not need.ready, not need.usable, len(need.lacks))) for needs in each]
 

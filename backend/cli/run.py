@@ -1,4 +1,4 @@
-"""`python app.py run`: makes a video or picture with a studio, as a program of its own would by the API."""
+"""`python app.py run`: makes a video or picture with a studio, as any other client of the API does."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Wanted:
 def run_run(arguments: argparse.Namespace, here: Path) -> int:
     """Runs the command. `here`: the folder of the app, with `.env`. Returns 0, or 2 for wrong use.
 
-    Raises StudioError when it was not made."""
+    Raises StudioError when nothing was made."""
     environ = dict(os.environ)
     for warning in load_environment(here, environ):
         complain(words(warning))
@@ -115,7 +115,7 @@ def _login(text: str) -> tuple[str, str] | None:
 
 
 def _make(client: Client, wanted: Wanted, added: Mapping[str, str]) -> None:
-    """Makes it, saves the files and says so. added: to the record."""
+    """Makes the result, saves its files and reports them. added: fields to add to the record."""
     if not wanted.wait:
         record, files = client.queue(wanted.call), []
     else:
@@ -137,7 +137,7 @@ def _make(client: Client, wanted: Wanted, added: Mapping[str, str]) -> None:
 
 
 def _saved(client: Client, made: Made, out: Path | None) -> list[Path]:
-    """Saves the result, and of variations each one beside it with its number. Raises StudioError."""
+    """Saves the result and, beside it, each of its variations under its number. Raises StudioError."""
     target = out if out is not None and not out.is_dir() else (out or Path()) / made.name
     files = [client.save(made.file, target)]
     for number, child in enumerate(made.record.get("children", []), 1):

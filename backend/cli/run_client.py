@@ -31,12 +31,12 @@ from backend.jobs.job import CANCELLED, DONE, TERMINAL
 from backend.stopping import StopSignal
 
 Show = Callable[[float, str], None]
-"""Takes percent and words."""
+"""Called with the percentage and a text."""
 
 LOOK_SECONDS = 0.2
-"""Between two looks at an open call."""
+"""Seconds between two checks of an open call."""
 ASK_SECONDS = 2.0
-"""Between two questions about a job that no open call follows."""
+"""Seconds between two requests for a job that no open call follows."""
 LOST_SECONDS = 300.0
 """How long a studio that has the job may be away: a restart, or a network that changes."""
 _GONE = (httpx.HTTPError, ConnectionError)
@@ -46,8 +46,8 @@ _SWITCHES = {"true": True, "yes": True, "1": True, "false": False, "no": False, 
 
 @dataclass(frozen=True)
 class Call:
-    """An endpoint by its name with its values: typed ones, and texts that its schema says the type of.
-    `files`: parameter -> path."""
+    """An endpoint's name and its values: typed ones, and texts whose type is in its schema. `files`:
+    parameter -> path."""
 
     endpoint: str
     values: Mapping[str, Any]
@@ -71,7 +71,7 @@ class Client:
         ask: float = ASK_SECONDS, lost: float = LOST_SECONDS,
     ) -> None:  # fmt: skip
         """owner: the token that the jobs belong to; stop: ends the waits; ask, lost: as above. Raises
-        StudioUnreachable, NotAllowed, BadInput for an address that is none."""
+        StudioUnreachable, NotAllowed, BadInput for an invalid address."""
         if not url.lower().startswith(("http://", "https://")):
             raise BadInput.of("url_not_http", url=url)
         self._url, self._login, self._stop = url, login, stop
@@ -193,8 +193,8 @@ class Client:
             raise StudioUnreachable.of("studio_silent", url=self._url, detail=str(error)) from error
 
     def _awaited(self, record: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The record of a job at its end, which no open call follows: the connection broke, or the studio
-        has too many callers that wait. Raises CallRefused, JobCancelled, StudioUnreachable."""
+        """Waits for a job that no open call follows, because the connection broke or the studio has too many
+        waiting callers; returns its final record. Raises CallRefused, JobCancelled, StudioUnreachable."""
         who = {"id": record["id"], "key": record["key"]}
         answered = time.monotonic()
         while True:

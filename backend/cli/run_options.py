@@ -7,7 +7,7 @@ from typing import Any
 from workflows.modes.registry import MODES
 
 OF_CLIPS = ("extend", "finish")
-"""The endpoints that go on from a finished clip, by its id and key."""
+"""The endpoints that continue a finished clip, given its id and key."""
 DESCRIPTION = (
     "Makes a video or picture and saves it here. A studio that runs on this machine does it; without one,"
     " one is started for as long as it takes. Files are given by name: image=photo.png. extend and finish"

@@ -1,4 +1,4 @@
-"""The studio that `run` uses on this machine: the one that holds the data folder, or one of its own."""
+"""The studio that `run` uses on this machine: the one that holds the data folder, or one that it starts."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from backend.storage.data_lock import holder
 ASK_SECONDS = 5.0
 """Timeout of a question to a studio of this machine."""
 START_SECONDS = 180.0
-"""For a start on a slow network volume; the page is served before the engine is there."""
+"""Enough for a start on a slow network volume; the page is served before the engine is up."""
 STOP_SECONDS = 60.0
 LOOK_SECONDS = 0.1
 PURPOSE = "command line"
-"""Of the secret that is the owner's token of what the command makes on this machine."""
+"""Purpose of the secret that is the owner token of everything this command makes on this machine."""
 ALONE: Mapping[str, str] = {
     "GRADIO_SERVER_NAME": "127.0.0.1", "GRADIO_SHARE": "false", "GRADIO_ROOT_PATH": "",
 }  # fmt: skip
@@ -46,8 +46,8 @@ def owner(settings: Settings) -> str:
 
 @contextlib.contextmanager
 def here(settings: Settings, environ: Mapping[str, str], app: Path, may_start: bool = True) -> Iterator[str]:
-    """The address of the studio that runs on this machine; without one, of one that is started and stopped
-    again. app: the folder of app.py; may_start: whether one may be. Raises BadSettings."""
+    """The address of the studio that runs on this machine; without one, that of a studio that is started and
+    stopped again. app: the folder of app.py; may_start: whether one may be. Raises BadSettings."""
     if running := _running(settings):
         yield running
         return
@@ -99,7 +99,7 @@ def _started(settings: Settings, environ: Mapping[str, str], app: Path) -> Itera
 
 
 def _served(process: subprocess.Popen[bytes], url: str, said: IO[bytes], settings: Settings) -> str:
-    """The address once it answers. Raises BadSettings with what the studio wrote when it ends before."""
+    """The address once it answers. Raises BadSettings with the studio's output when it ends before that."""
     end = time.monotonic() + START_SECONDS
     while process.poll() is None and time.monotonic() < end:
         if holder(settings.data_dir, settings.machine)[1] == url and _serves(url):

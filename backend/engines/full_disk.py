@@ -14,7 +14,7 @@ FOLDERS: Mapping[str, str] = {
     "models": "its models folder",
     "": "one of its folders",
 }
-"""Folder of ComfyUI -> what it is called within a sentence."""
+"""Folder of ComfyUI -> its name within a sentence."""
 
 _IN_PATH = re.compile(r"[/\\](output|temp|input|models)[/\\'\"]", re.IGNORECASE)
 _BY_NODE: tuple[tuple[str, str], ...] = (

@@ -128,7 +128,7 @@ def version_in(name: str) -> str:
 
 
 def kind_in(name: str) -> str:
-    """The kind of the engine that engine_name made this name of, "" for an unknown one."""
+    """The kind of the engine whose name engine_name made, "" for an unknown one."""
     found = _NAMED.search(name)
     by_name = {row.service: row.id for row in KINDS.values()}
     return found[1] if found else by_name.get(name, "")

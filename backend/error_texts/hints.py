@@ -1,4 +1,4 @@
-"""What to do about an error, by its code; the hint of its reason, where it has one, stands in its place."""
+"""What to do about an error, by its code; the hint of its reason, where it has one, replaces it."""
 
 from __future__ import annotations
 

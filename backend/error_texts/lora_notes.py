@@ -1,4 +1,4 @@
-"""What is said of LoRAs: code -> (the short form, what the long form adds). The codes are those of
+"""Notes on LoRAs: code -> (the short form, what the long form adds). The codes are those of
 workflows/notice.py."""
 
 from __future__ import annotations

@@ -99,8 +99,8 @@ class ActiveJobs:
         awaits: Notice | None = None,
     ) -> None:
         """Adds a new or recovered job. `first`: before all others. `bound`: address of the server that may
-        still have its prompt. `announce`: sends every waiting job its new position. `awaits`: what has to be
-        there before a lane may take it."""
+        still have its prompt. `announce`: sends every waiting job its new position. `awaits`: what has to
+        exist before a lane may take it."""
         entry = self._entry(job, first, bound)
         entry.awaits = awaits
         live = LiveJob(job.id)
@@ -113,8 +113,8 @@ class ActiveJobs:
             self.changed.notify_all()
 
     def let_take(self, job: Job) -> bool:
-        """What a queued job waited for is there: lanes may take it, as it is now. False when it is not queued
-        any more."""
+        """Marks a queued job as ready in its present form: lanes may take it. False when it is no longer
+        queued."""
         models = self._models(job)
         with self.changed:
             if not self.queue.let_take(job, models):

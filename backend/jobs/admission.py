@@ -54,7 +54,7 @@ class Admission:
         self._check_server()
 
     def _check_newcomer(self, owner_id: str) -> None:
-        """On an open page, made-up tokens would get around the limit per owner. Raises TooMany."""
+        """On an open page, invented tokens would evade the limit per owner. Raises TooMany."""
         if not self._settings().open_to_all or self._store.of_owner(owner_id, 1):
             return
         wait = self._newcomers.take()

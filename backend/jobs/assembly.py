@@ -25,8 +25,8 @@ SHEET = "sheet"
 def assemble(
     decoder: Decoder, parent: Job, results: Sequence[Path], result: Path, on_progress: Callable[[float], None]
 ) -> Job:
-    """Writes a parent's result from those of its children: the joined video, or the contact sheet. The parent
-    with what is known of it then. Raises BadMedia, NoOutput, DiskFull."""
+    """Writes a parent's result from those of its children: the joined video, or the contact sheet. Returns
+    the parent with the facts of its result. Raises BadMedia, NoOutput, DiskFull."""
     if parent.assembly == EXTENSION:
         return join_parts(decoder, parent, results[0], result, on_progress)
     _sheet(decoder, parent, results, result, on_progress)
@@ -62,8 +62,8 @@ def _sheet(
 
 
 def write_graphs(folder: Path, files: Sequence[Path]) -> None:
-    """Writes the graphs in these files as those of a parent; without one of them a video is still a result.
-    Raises DiskFull."""
+    """Writes the graphs in these files as those of a parent; if one of them is missing, the video is still a
+    result. Raises DiskFull."""
     graphs = []
     for file in files:
         try:

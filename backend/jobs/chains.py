@@ -188,7 +188,7 @@ class Chains:
     def _look(self, entry: _Open) -> None:
         """Assembles a parent whose children have all ended; notes that it runs once one has begun."""
         if self._active.obstacles.evicted or self._store.lost() is not None:
-            return  # nothing is known of files while the data folder is another's or is not there
+            return  # whether files exist is unknown while the data folder is absent or held by another studio
         children = [
             self._active.ends.unsaved(child.id) or child
             for child in self._store.children(entry.parent.id)[entry.parent.id]
@@ -289,7 +289,7 @@ class Chains:
         return found
 
     def _with_inputs(self, parent: Job, child: Job) -> Job:
-        """The parent with the inputs of a child, where its own were not there when it was submitted."""
+        """The parent with the inputs of a child, where they did not exist yet when it was submitted."""
         if not parent.awaited or child.awaited:
             return parent
         for name in (INPUTS, ORIGINALS):
@@ -370,8 +370,8 @@ def _summed(parent: Job, done: Sequence[Job], children: Sequence[Job], own: floa
 
 
 def _shown(parent: Job, done: Sequence[Job]) -> dict[str, Any]:
-    """The parameters of the parent, with the value of the first child that is there for what is varied. Its
-    seed stays that of the first of all children, so that all of them can be made again."""
+    """The parameters of the parent, with the varied setting as in the first child that still exists. Its seed
+    stays that of the very first child, so that all of them can be made again."""
     own = {name: done[0].params[name] for name in parent.params.get("vary") or () if name in done[0].params}
     return {**parent.params, **own}
 

@@ -32,8 +32,8 @@ class Completion:
         self._offers, self._files = offers, files
 
     def complete(self, job: Job) -> Job:
-        """The job with its inputs on disk, checked and measured as at a submit. May be repeated at any
-        moment: what an interrupted call left is replaced. Raises BadMedia, BadInput, DiskFull, OSError."""
+        """The job with its inputs on disk, checked and measured as at a submit. May be repeated at any time:
+        files left by an interrupted call are replaced. Raises BadMedia, BadInput, DiskFull, OSError."""
         mode, jobs_dir = job.mode, self._settings().jobs_dir
         folder = jobs_dir / job.id
         waiting = {name: item for name, item in job.inputs.items() if item.waits}

@@ -1,4 +1,4 @@
-"""Which model draws a job, by the roles of its files: what its times depend on besides its size."""
+"""Which model draws a job, by the roles of its files: with the size, it determines the times of the job."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _DRAWS = WAN_KINDS | {"flux_checkpoint"}
 
 
 def model_of(roles: Iterable[str]) -> str:
-    """The kinds of the models that draw, such as "animate_2"; "" where the roles do not say it."""
+    """The kinds of the models that draw, such as "animate_2"; "" where the roles do not determine it."""
     return " ".join(sorted({kind for role in roles if (kind := _kind(role))}))
 
 

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 
 class EndpointLoras:
-    """What is known of them; whether a name is there is known when a job runs. Any thread may ask."""
+    """The LoRAs that are known; whether another name exists is known only when a job runs. Any thread may
+    ask."""
 
     def __init__(
         self,
@@ -51,7 +52,7 @@ class EndpointLoras:
         return [LoraServer(info.address, files, ServerFacts(frozenset(), {LIST: files.names}, loras=files))]
 
     def _on_volume(self) -> bool:
-        """Whether the model store lies on a network volume."""
+        """Whether the model store is on a network volume."""
         store = self._settings.models_dir
         return any(store.is_relative_to(one) and self._mounted(one) for one in self._volumes)
 

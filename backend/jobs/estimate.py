@@ -24,8 +24,8 @@ LATENT_SCALE = 8 * 8 * 4  # WAN's VAE: 8x in each direction of the picture, 4x i
 @dataclass(frozen=True)
 class Workload:
     """What determines the time: model evaluations and the size of the video in latent cells. `chunks`: a
-    model evaluation is of one chunk of the video. `steps`: sampling steps of all chunks. `model`: what draws
-    it, see drawing_model; "" when unknown."""
+    model evaluation is of one chunk of the video. `steps`: sampling steps of all chunks. `model`: the model
+    that draws it, see drawing_model; "" when unknown."""
 
     evaluations: int
     width: int
@@ -61,8 +61,8 @@ def workload(compiled: Compiled) -> Workload:
 
 
 def history_of(history: History, engine: str, mode: str, model: str = "") -> Iterable[Job]:
-    """The finished jobs that tell most about one of this mode on this engine: of the same mode and model;
-    before there is any, of the other modes that make the same kind of file. model: "" when unknown."""
+    """The finished jobs that best predict one of this mode on this engine: those of the same mode and model;
+    without any, those of other modes that make the same kind of file. model: "" when unknown."""
     makes = MODES[mode].makes
     others = [name for name, spec in MODES.items() if name != mode and spec.makes == makes]
     for name in (mode, *others):
@@ -74,7 +74,7 @@ def history_of(history: History, engine: str, mode: str, model: str = "") -> Ite
 
 
 def _of_model(jobs: Sequence[Job], model: str) -> list[Job]:
-    """Those of this model, else those of which it is unknown. "": the model of the latest job counts."""
+    """The jobs of this model, else those whose model is unknown. "": the model of the latest job counts."""
     known = [(job, model_of(job.resolved.get("files") or ())) for job in jobs]
     wanted = model or next((found for _, found in known if found), "")
     same = [job for job, found in known if found == wanted]
@@ -143,7 +143,7 @@ def expected(work: Workload, mode: str, info: EngineInfo, history: History, card
 
 
 def _is_of(run: CardRun, model: str) -> bool:
-    """Whether a run is of this model. One that does not say its model is of its mode's usual one."""
+    """Whether a run is of this model. A run without a model is of the usual one of its mode."""
     return not model or (run.model or usual_model(run.mode)) == model
 
 

@@ -212,7 +212,7 @@ def _warned(job: Job, live: LiveJob, of_media: tuple[Notice, ...]) -> Job:
 
 
 def _warnings(job: Job, of_graphs: tuple[Notice, ...]) -> tuple[Notice, ...]:
-    """Those of the graphs, those of the given files, of its submission, and whether the job was started
+    """The warnings of the graphs, of the given files and of the submission, and whether the job was started
     again; each once."""
     kept = tuple(one for one in job.warnings if one == AGAIN or one.code in OF_SUBMISSION)
     return tuple(dict.fromkeys((*of_graphs, *_notes(job), *kept)))

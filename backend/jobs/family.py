@@ -14,7 +14,7 @@ from workflows.modes.registry import makes_still
 BYTES_PER_PIXEL = 0.1
 """Of a frame of a contact sheet in H.264 at crf 18, an upper figure; a picture takes 3."""
 PARTS_MOST = 100
-"""Of one family: more than the shots of any film that a queue of this length can take."""
+"""Most children of one family: more than a queue of this length can take."""
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from workflows.notice import Notice
 class FinalPlan:
     """What a final of a clip would be. `before`, `size`: width and height in pixels, of the clip and of the
     final; `count`: how many videos it makes, more than one for a set of variations; `left`: settings of the
-    clip's speed that it does not take over; `notes`: what is said of it besides; `obstacle`: why it cannot be
-    made now; `reduced`: width and height of the stored copy that it starts from, where the original picture
-    is no longer kept; `same_noise`: it starts from the same noise."""
+    clip's speed that it does not take over; `notes`: further remarks; `obstacle`: why it cannot be made now;
+    `reduced`: width and height of the stored copy that it starts from, where the original picture is no
+    longer kept; `same_noise`: it starts from the same noise."""
 
     resolution: str
     speed: str
@@ -32,14 +32,14 @@ class FinalPlan:
 
     @property
     def resized(self) -> bool:
-        """Whether the size is another one, so that the noise is too."""
+        """Whether the size differs, and the noise with it."""
         return self.size != self.before
 
 
 @dataclass(frozen=True)
 class Relations:
-    """What a clip has to do with others of its owner: the one that it goes on from, of which it may be the
-    final, and its own finals, finished or not, newest first."""
+    """The relations of a clip to others of its owner: the clip that it continues or is the final of, and its
+    own finals, finished or not, newest first."""
 
     origin: JobView | None = None
     finals: tuple[JobView, ...] = ()

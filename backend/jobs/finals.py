@@ -1,7 +1,7 @@
 """Finals: a clip made again from its creator's files, larger or in more steps, with the same seed.
 
-The final is a job of its own whose source is the clip (`Job.source`, role FINAL). It needs no file of the
-clip, so that either can be deleted. Methods may be called from any thread.
+The final is a separate job whose source is the clip (`Job.source`, role FINAL). It needs no file of the clip,
+so that either of them can be deleted. Methods may be called from any thread.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from workflows.params.media import Media
 from workflows.repetition import for_final
 
 HIDDEN = (FAILED, CANCELLED)
-"""States of a final that a draft does not count."""
+"""States in which a draft does not count a final."""
 
 
 class Finals:
@@ -63,7 +63,7 @@ class Finals:
         )
 
     def plan(self, job_id: str, key: str, resolution: str, speed: str) -> FinalPlan:
-        """What the final of a clip would be. Raises NotFound; everything else that prevents it is in the
+        """What the final of a clip would be. Raises NotFound; everything else that prevents it is part of the
         plan."""
         job = self._library.open(job_id, key)
         found = FinalPlan(resolution, speed, job.mode)
@@ -143,5 +143,5 @@ def _said(made: Final) -> tuple[Notice, ...]:
 
 
 def _media(item: StoredInput, source: SourceFile) -> Media:
-    """The measures of the file that is read: of the stored copy where the upload is gone."""
+    """The measures of the file that is used: those of the stored copy where the upload is gone."""
     return item.copy if source.reduced and item.copy is not None else item.media

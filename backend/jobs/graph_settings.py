@@ -1,7 +1,7 @@
 """Reads the settings of a mode from a ComfyUI graph, which another program may have made.
 
-Nodes are known by their class; a value that is linked is followed to the node that holds it. What a graph
-does not say is left to the mode.
+Nodes are known by their class; a value that is linked is followed to the node that holds it. Settings that a
+graph lacks are left to the mode.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ MAKERS = {
     "EmptySD3LatentImage": "text_to_image",
     "EmptyLatentImage": "text_to_image",
 }
-"""The node that sets the size -> the mode; the first that a graph has counts."""
+"""Node that sets the size -> mode; the first one that a graph contains counts."""
 PICTURES = ("start_image", "image", "ref_image", "reference_image", "start_image_latent")
 """Inputs that make a clip of a picture."""
 
@@ -60,7 +60,7 @@ class GraphSettings:
 
 
 def read(graph: Graph) -> GraphSettings | None:
-    """The settings of a graph in API format; None where nothing in it says what was made."""
+    """The settings of a graph in API format; None if no node identifies the mode."""
     nodes = _Nodes(graph)
     maker = next((node for kind in MAKERS for node in nodes.of(kind)), None)
     prompt, negative = nodes.prompts()
@@ -149,7 +149,7 @@ WIDGETS: Mapping[str, Sequence[str]] = {
 
 
 class _Nodes:
-    """The nodes of a graph and what their inputs come to."""
+    """The nodes of a graph and the values of their inputs."""
 
     def __init__(self, graph: Graph) -> None:
         self._nodes = graph
@@ -194,7 +194,7 @@ class _Nodes:
         return next((text for text in texts if isinstance(text, str) and text.strip()), ""), None
 
     def _text(self, link: Any, side: str) -> str | None:
-        """The text behind a conditioning, through nodes that change it. A negative one that is zeroed is
+        """The text behind a conditioning, through nodes that change it. A zeroed negative one counts as
         none."""
         for _ in range(DEPTH):
             if not isinstance(link, list):
@@ -258,7 +258,7 @@ class _Nodes:
 
 
 def _upstream(inputs: Mapping[str, Any], side: str) -> list[str]:
-    """The inputs through which a conditioning comes, the one of its own side first."""
+    """The inputs through which a conditioning is passed on, the one of the same side first."""
     known = [side, "conditioning", "conditioning_1", "conditioning_to", "text_embeds"]
     return [key for key in known if key in inputs]
 

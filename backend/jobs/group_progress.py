@@ -90,7 +90,7 @@ def combined(
     if part.remaining is not None:
         waiting = sum(one.status not in TERMINAL and one.status != RUNNING for one in parts)
         left = part.remaining + waiting * (part.elapsed + part.remaining)
-    if assembly == EXTENSION:  # its one child says what it does
+    if assembly == EXTENSION:  # its only child reports the activity
         return replace(part, version=version, percent=min(99.0, percent), error=None)
     number = min(count, ended + 1)
     return replace(

@@ -25,7 +25,7 @@ TERMINAL: frozenset[Status] = frozenset({DONE, FAILED, CANCELLED})
 VARIATIONS: Final = "variations"
 EXTENSION: Final = "extension"
 ASSEMBLIES = frozenset({VARIATIONS, EXTENSION})
-"""What a parent can be: the contact sheet of its variations; a clip joined with what was drawn after it."""
+"""What a parent can be: a contact sheet of variations, or a clip joined with the parts drawn after it."""
 
 FINAL: Final = "final"
 """The role of a job that is the final of its source."""
@@ -202,9 +202,13 @@ class Job:
     delete_after: float | None = None  # unix seconds: it is deleted then, and hidden until then
     resolved: dict[str, Any] = field(default_factory=dict)  # see Resolved; of its run, or of an earlier one
     parent: str = ""  # id of the job that this one is a part of
-    role: str = ""  # what it is there: the number of a variation, from "1"; FINAL: that of its source
+    role: str = (
+        ""  # its place in the family: the number of a variation, from "1"; FINAL: the final of its source
+    )
     assembly: str = ""  # what is made of its children, see ASSEMBLIES; "" for a job that an engine draws
-    source: str = ""  # id of the job whose result this one goes on from: a draft's final, a clip's extension
+    source: str = (
+        ""  # id of the job whose result this one continues: the draft of a final, the clip of an extension
+    )
     reused: dict[str, float] = field(
         default_factory=dict
     )  # nodes that the engine did not run again, see reuse

@@ -1,4 +1,4 @@
-"""Makes a joined video from its parts: the one that was drawn just now, and those that are there already."""
+"""Makes a joined video from its parts: the new one and those that exist already."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ JOINED, TRACK = "joined", "sound"
 def join_parts(
     decoder: Decoder, parent: Job, drawn: Path, result: Path, on_progress: Callable[[float], None]
 ) -> Job:
-    """Writes the result of a joined video; `drawn`: the file of the part that has none yet. The job with the
-    frames and seams of its parts. Raises NoOutput, DiskFull."""
+    """Writes the result of a joined video; `drawn`: the file of the new part. Returns the job with the frames
+    and seams of its parts. Raises NoOutput, DiskFull."""
     folder = result.parent
     number = next((index for index, part in enumerate(parent.parts, 1) if not part.file), 0)
     if not number:
@@ -82,8 +82,8 @@ def _add_sound(
     seconds: float,
     on_progress: Callable[[float], None],
 ) -> None:
-    """Adds the sound of the first part, as far as it is shown: copied, or encoded where it cannot be. A video
-    whose sound cannot be read is still a result, without it."""
+    """Adds the sound of the first part for as long as that part is shown: copied where possible, else
+    encoded. A video whose sound cannot be read is still a result, without it."""
     try:
         decoder.with_sound(pictures, source, result, seconds, on_progress=on_progress)
         return

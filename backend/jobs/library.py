@@ -72,8 +72,8 @@ class Library:
         return isinstance(owner, str) and tokens.is_token(owner) and tokens.owner_id(owner) == owner_id
 
     def view(self, job: Job, children: Sequence[Job] | None = None) -> JobView:
-        """What is shown of a job, with its key. `children`: of a parent, if the caller has them; else those
-        of one that has ended cost one database read. A joined video has parts instead."""
+        """What is shown of a job, with its key. `children`: of a parent, if the caller has them; otherwise an
+        ended parent costs one more database read. A joined video has parts instead."""
         if not job.assembly:
             return view(job, self._key(job))
         if children is None:
@@ -89,7 +89,7 @@ class Library:
         return view(job, self._key(job), parts)
 
     def _parts(self, job: Job, children: Sequence[Job]) -> tuple[PartView, ...]:
-        """The parts of a joined video; the one that has no file yet is as far as its job."""
+        """The parts of a joined video; a part without a file has the state of its job."""
         known = {child.id: child.status for child in children}
         begins = starts(job.parts)
         return tuple(
@@ -109,7 +109,7 @@ class Library:
         return self.view(self.open(job_id, key))
 
     def whole(self, owner: str, job_id: str, key: str) -> JobView | None:
-        """The parent of a job, for its owner alone; None when there is none or it is gone."""
+        """The parent of a job, for its owner only; None when it has none or that was deleted."""
         job = self.owned(owner, job_id, key)
         parent = self._store.get(job.parent) if job.parent else None
         if parent is None or parent.delete_after is not None:

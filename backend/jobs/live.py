@@ -28,8 +28,9 @@ TIMINGS_SECONDS = 5.0
 class LiveJob:
     """What the page and the API poll of a job. `lock` guards tracker and preview.
 
-    `prompt_id` and `engine`: the prompt that runs now; `warned`, `resolved`: the warnings of an engine
-    that compiles itself, and what it took; `cached`: graph -> the nodes that the engine did not run again.
+    `prompt_id` and `engine`: the prompt that runs now; `warned`, `resolved`: the warnings and resolved
+    settings of an engine that compiles the graph itself; `cached`: graph -> the nodes that the engine did not
+    run again.
     """
 
     id: str

@@ -20,8 +20,8 @@ MOST = 60
 
 
 class LoraLibrary:
-    """The LoRAs of all engines that list them. A job goes to an engine that has what it needs, so that one
-    engine with a LoRA is enough. Any thread may ask."""
+    """The LoRAs of all engines that list them. A job goes to an engine that has the files it needs, so it is
+    enough that one engine has a LoRA. Any thread may ask."""
 
     def __init__(self, offers: Offers, decoder: Decoder, endpoint: EndpointLoras | None = None) -> None:
         """endpoint: what is known where no engine lists its LoRAs."""
@@ -55,8 +55,8 @@ class LoraLibrary:
         return b""
 
     def _servers(self) -> list[LoraServer]:
-        """Those that have described themselves, the ones whose files are on this disk first: more is known of
-        them."""
+        """The engines that have described themselves; those whose files are on this disk come first, because
+        more is known about their LoRAs."""
         offers = self._offers.all()
         offers = [one for one in offers if one.info.state != "lost"] or offers
         found = {

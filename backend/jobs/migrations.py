@@ -54,7 +54,7 @@ MIGRATIONS: tuple[str, ...] = (
     ALTER TABLE job ADD COLUMN assembly TEXT NOT NULL DEFAULT '';
     CREATE INDEX job_parent ON job (parent) WHERE parent != '';
     """,
-    # 10: the job that another one goes on from
+    # 10: the job that another one continues
     "ALTER TABLE job ADD COLUMN source TEXT NOT NULL DEFAULT '';",
     # 11: the nodes that an engine did not run again; inputs that name the job whose result they are, which an
     # older version would run without their files

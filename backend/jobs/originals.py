@@ -36,8 +36,8 @@ class OriginalLimits:
 @dataclass(frozen=True)
 class Upload:
     """A file to make a job from. `twins`: files of the owner's jobs with the same content. `copy_of`: the
-    input of an earlier job of which this is the smaller copy, its upload being gone. `unchanging`: a file of
-    the studio, which nothing changes in place."""
+    input of an earlier job whose smaller copy this is, because its upload is gone. `unchanging`: a file of
+    the studio that is never changed in place."""
 
     path: Path
     size: int

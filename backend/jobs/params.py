@@ -36,7 +36,7 @@ def make_params(mode: str, values: Mapping[str, Any], media: Mapping[str, Media]
 
 
 def field_problems(mode: str, values: Mapping[str, Any]) -> dict[str, str]:
-    """Field -> sentence for every value that cannot be used by itself; {} for an unknown mode."""
+    """Field -> sentence for every value that is invalid regardless of the others; {} for an unknown mode."""
     found: dict[str, str] = {}
     for field in MODES[mode].fields if mode in MODES else ():
         value = values.get(field.name)

@@ -8,10 +8,10 @@ import re
 from typing import Any
 
 DEEPEST = 100
-"""Objects and lists within each other. Graphs have 5; writers stop at some 250."""
+"""Most levels of nested objects and lists. Graphs have 5; writers fail at about 250."""
 _LOWEST, _END = -(2**63), 2**64
 _DIGITS = 20
-"""Of the highest number of 64 bits."""
+"""Decimal digits of the largest whole number that is kept."""
 _HALF_PAIR = re.compile(r"\\u[dD][89a-fA-F]")
 """Escapes that may be half of a surrogate pair, which is no character."""
 

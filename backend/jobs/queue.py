@@ -23,7 +23,7 @@ PASSES = 3  # times that a job may be passed over for one that needs no loading
 class Waiting:
     """A queued job. `first`: before all others. `bound`: address of the server that may still have its
     prompt; only its lane may take the job until `bound_until` (monotonic seconds). `passed`: how often the
-    job was passed over. `awaits`: what has to be there before any lane may take it, such as the result of
+    job was passed over. `awaits`: what has to exist before any lane may take it, such as the result of
     another job."""
 
     job: Job
@@ -73,7 +73,7 @@ class FairQueue:
         return [entry.job for entry in entries if not entry.first and entry.awaits is None]
 
     def awaits(self, job_id: str) -> Notice | None:
-        """What has to be there before a lane may take a job; None when one may."""
+        """What has to exist before a lane may take a job; None when nothing is missing."""
         entry = self._waiting.get(job_id)
         return entry.awaits if entry is not None else None
 
@@ -83,7 +83,7 @@ class FairQueue:
             entry.awaits = awaits
 
     def let_take(self, job: Job, models: frozenset[str]) -> bool:
-        """What a job waited for is there: lanes may take it, as it is now. False when it is not queued."""
+        """Marks a job as ready in its present form: lanes may take it. False when it is not queued."""
         entry = self._waiting.get(job.id)
         if entry is None:
             return False

@@ -5,7 +5,7 @@
   its lane asks that engine for the prompt first and adopts it while it is there; only a prompt that is gone
   is posted again, under a new id. Finished segments are not drawn again while their plan is the same.
 - A job whose cancellation was requested ends as cancelled without being queued.
-- A job that waits for the result of another one goes on waiting, unless it waits for itself.
+- A job that waits for the result of another one continues to wait, unless it waits for itself.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from workflows.compile import Compiled
 
 NODES, CACHED, READ, READ_CACHED = "nodes", "cached", "read", "read_cached"
 READ_ONCE = "read_once"
-"""Of a parent: 1 when every child but the first took all that was read from the one before it."""
+"""Of a parent: 1 when every child after the first reused everything that its predecessor had read."""
 
 
 def counted(compiled: Compiled, cached: Mapping[int, Sequence[str]]) -> dict[str, float]:

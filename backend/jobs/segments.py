@@ -1,6 +1,6 @@
 """The files of a job's segments: media derived before each graph runs, the outputs collected, the join.
 
-A segment is what one prompt draws. Its files lie in `work/` in the job's folder, without extensions, and are
+A segment is what one prompt draws. Its files are in `work/` in the job's folder, without extensions, and are
 removed when the job has ended. An output has its name only once it is complete, so an interrupted job resumes
 after its last complete segment while its plan (`work/plan`, a digest) is unchanged.
 """

@@ -21,11 +21,11 @@ class Snapshot:
     `elapsed`: seconds of work, without waiting at the engine. `remaining`: seconds; None while nothing is
     known. `ahead`: our jobs before this one; `others`: jobs of other clients on that server.
     `preview_version` 0: there is no preview yet. `chunk` of `chunks`: what is drawn now, from 1; 0 for a job
-    of one chunk. `activity`: what is done now ("": `stage`), which goes back and forth in a job of several
-    chunks, where `stage` does not. `chunk_range`: the first and the last chunk that it concerns, 0 where that
-    is all of the job. `preparing`: the media of the next graph are cut. `waits`: what a queued job waits for
-    besides its turn; `text` has its words. `part`: id of the child that is drawn now, whose preview and
-    steps these are.
+    of one chunk. `activity`: the present stage where it differs from `stage` (else ""): in a job of several
+    chunks it goes back and forth, `stage` does not. `chunk_range`: the first and the last chunk that it
+    concerns, 0 where that is all of the job. `preparing`: the media of the next graph are cut. `waits`: what
+    a queued job waits for besides its turn, in words in `text`. `part`: id of the child that is drawn now,
+    whose preview and steps these are.
     """
 
     version: int = 0

@@ -115,8 +115,8 @@ class Store:
         return found
 
     def family(self, job_id: str) -> list[Job]:
-        """The whole that a job belongs to, from its topmost parent down; also those being deleted. A damaged
-        row is what can be read of it."""
+        """All jobs of the family that a job belongs to, from the topmost parent down, including those being
+        deleted. Of a damaged row only the readable columns are used."""
         above = "WITH RECURSIVE above (id, parent) AS (SELECT id, parent FROM job WHERE id = ? UNION"
         above += (
             " SELECT job.id, job.parent FROM job JOIN above ON job.id = above.parent) SELECT id FROM above"
@@ -133,7 +133,7 @@ class Store:
 
     def separate_circles(self) -> list[str]:
         """Removes the parent of jobs that are, directly or not, parts of themselves: their ids. Only a
-        changed database has such jobs; each of them would wait for the others."""
+        database that was edited by hand has such jobs; each of them would wait for the others."""
         sql = "WITH RECURSIVE above (part, id) AS (SELECT id, parent FROM job WHERE parent != '' UNION"
         sql += (
             " SELECT above.part, job.parent FROM above JOIN job ON job.id = above.id WHERE job.parent != '')"

@@ -11,15 +11,15 @@ from backend.jobs import variations
 from backend.jobs.views import Estimate, Plan
 
 VARY = "vary"
-"""The field of a plan's problem with one of the values that the videos differ in."""
+"""The field under which a plan reports a problem with one of the varied values."""
 
 
 def plan_several(
     plan: Callable[[Mapping[str, Any]], Plan], mode: str, values: Mapping[str, Any], count: int, vary: Any
 ) -> Plan:
     """The first one's plan with the number, the time and the bytes of all. `plan`: of one with these values;
-    seeds change nothing in it. Never raises: what is wrong with `count` or `vary`, and with a value that they
-    differ in, is in the problems."""
+    seeds change nothing in it. Never raises: problems with `count`, `vary` or one of the varied values are
+    part of the plan."""
     try:
         wanted, several, rest = variations.wanted(values, count, vary)
         each = variations.each(mode, rest, wanted, several, lambda below: 0)
@@ -54,7 +54,7 @@ def _together(plans: Sequence[Plan], name: str) -> Plan:
 
 
 def _time(each: Sequence[Estimate | None]) -> Estimate | None:
-    """That of all, one after the other; unknown as long as one of them is."""
+    """The estimate for all of them in sequence; unknown while that of one is unknown."""
     known = [one for one in each if one is not None]
     if len(known) < len(each) or not known:
         return None

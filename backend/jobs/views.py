@@ -55,8 +55,8 @@ class SeamView:
 @dataclass(frozen=True)
 class PartView:
     """A part of a joined video. `id`, `key`: of the job that drew it, which may be gone. `route`: clip,
-    last_frame or svi. `stale`: the part that it was drawn after has been replaced. `start`, `frames`: of the
-    joined video. `seam`: None for the first part and for one that is not joined yet."""
+    last_frame or svi. `stale`: the part before it was replaced after this one was drawn. `start`, `frames`:
+    of the joined video. `seam`: None for the first part and for one that is not joined yet."""
 
     number: int
     id: str
@@ -77,9 +77,9 @@ class PartView:
 
 @dataclass(frozen=True)
 class ExtendPlan:
-    """What extending a video would do. `route`: svi or last_frame; `reason`: why this one, None where it was
-    asked for; `problems`: what refuses it; `seconds_before`, `seconds_after`: of the video up to the frame,
-    and of the joined one."""
+    """What extending a video would do. `route`: svi or last_frame; `reason`: why this route is used, None
+    where the caller chose it; `problems`: why it is refused; `seconds_before`, `seconds_after`: of the video
+    up to the frame, and of the joined one."""
 
     route: str
     reason: Notice | None = None
@@ -122,7 +122,7 @@ class JobView:
     models: tuple[str, ...] = ()  # files that were loaded, as far as they are known
     parent: str = ""  # id of the job that this one is a part of
     children: tuple[ChildView, ...] = ()
-    source: str = ""  # id of the job that this one goes on from
+    source: str = ""  # id of the job that this one continues
     role: str = ""  # see Job.role
     assembly: str = ""  # see Job.assembly
     results: Mapping[str, ResultOf] = field(default_factory=dict)  # input -> the job whose result it is
@@ -143,7 +143,7 @@ class JobView:
 
     @property
     def poster(self) -> str:
-        """The name of the picture that stands for the video."""
+        """The name of the video's poster picture."""
         return POSTER
 
     @property
@@ -266,7 +266,7 @@ class Plan:
     model draws one after the other; `crop`: None without a picture; `estimate`: None while no server answers;
     `obstacle`: why it cannot run; `problems`: field -> sentence; `route`: where Animate gets pose and mask
     from, as Compiled has it; `follows`: the kind of the file that the length comes from, while it is not
-    given: length and estimate are not known then; `own`: what an empty number stands for, by parameter;
+    given: length and estimate are not known then; `own`: the value used for an empty number, by parameter;
     `bytes`: an upper estimate of the result's size; `count`: videos that are made together, of which
     `estimate` and `bytes` are those of all."""
 

@@ -1,8 +1,8 @@
 """Matches brightness and colour of a part to the frames that it follows, inside the child process.
 
-A part begins with frames that show the last ones of the clip before again. Mean and spread of each plane in
-these pairs say how the part differs. It begins as the clip ended, and the difference is eased out so slowly
-that no step can be seen. Frames that show something else are a cut: nothing is matched there.
+A part begins with frames that repeat the last frames of the clip before it. The mean and spread of each plane
+in these pairs give the difference. The part is corrected to begin as the clip ended, and the correction is
+eased out so slowly that no step can be seen. Frames with other content are a cut, where nothing is matched.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ Planes = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 @dataclass(frozen=True)
 class Match:
-    """What makes the planes of a part like those before: mean of the part, gain and offset of each plane;
-    `length`: frames until nothing of it is left."""
+    """The correction that matches a part to the one before it: mean of the part, gain and offset of each
+    plane; `length`: frames until it has been eased out."""
 
     means: tuple[float, ...]
     gains: tuple[float, ...]
@@ -61,8 +61,8 @@ class Match:
 
 
 def match(before: Sequence[Planes], again: Sequence[Planes]) -> Match | None:
-    """The match of a part. `before`: the last frames before it; `again`: its frames that show the same again.
-    None where they show something else, or nothing differs."""
+    """The match of a part. `before`: the last frames before it; `again`: the frames of the part that repeat
+    them. None where the content differs, or where there is nothing to correct."""
     if not before or len(before) != len(again) or not _same(before[-1][0], again[-1][0]):
         return None
     means, gains, offsets, largest = [], [], [], 0.0

@@ -1,6 +1,6 @@
 """The last frames of a finished video for the engine, without loss, inside the child process.
 
-Engines write files without a colour matrix in BT.601, whatever their size, so that is how these are read.
+Engines write files without a colour matrix in BT.601 at any size, so such files are read as BT.601.
 """
 
 from __future__ import annotations

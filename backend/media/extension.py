@@ -1,6 +1,6 @@
 """Joins the parts of a joined video inside the child process.
 
-The first frames of a part show the last ones before it again and are dropped. A stream of packets of several
+The first frames of a part repeat the last frames before it and are dropped. A stream of packets of several
 encoders cannot be played, so the pictures are encoded once, from the files of the parts: a video that is
 extended again loses nothing more. The sound of the first part is copied as it is.
 """
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _CRF = 18
 _REMEMBERED = 8
-"""Frames at the end of a part that can be shown again by the next one."""
+"""Frames at the end of a part that the next one can repeat."""
 _COPIED = frozenset({"aac", "mp3"})
 """Codecs of a sound that MP4 files of browsers have."""
 
@@ -103,7 +103,7 @@ class _Part(PictureFrames):
             if frame is None:
                 raise check.damaged(self._name, detail="a part ends before its first frame")
             skipped.append(_planes(frame, size))
-        if rate != self.rate:  # frames at other times: only the last one is a pair
+        if rate != self.rate:  # the frame times differ, so only the last pair matches
             skipped = deque(list(skipped)[-1:])
         return list(skipped), self._used(size, rate)
 

@@ -142,7 +142,7 @@ class LoopSeam:
 
     @staticmethod
     def from_json(data: Mapping[str, float]) -> LoopSeam | None:
-        """A stored one; None for {} and for what lacks a figure."""
+        """A stored seam; None for {} and where a figure is missing."""
         figures = [data.get(name) for name in ("jump", "usual", "brightness", "colour")]
         return None if None in figures else LoopSeam(*(float(one or 0.0) for one in figures))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 RECIPE = "wan_studio"
 """Our own recipe."""
 PROMPT = "prompt"
-"""A graph in API format, as ComfyUI writes it and its page opens it."""
+"""A graph in API format, as ComfyUI writes it and as its page opens it."""
 WORKFLOW = "workflow"
 """A graph as ComfyUI's page saves it."""
 PARAMETERS = "parameters"

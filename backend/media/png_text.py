@@ -1,6 +1,6 @@
 """Text chunks of PNG files: read from a file, or written into a copy whose other chunks stay as they are.
 
-Pillow reads no text behind a limit of its own, and saving by it compresses the pixels again.
+Pillow stops reading texts at an internal limit, and compresses the pixels again when it saves.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _PIECE = 1 << 20
 
 
 class BrokenPng(ValueError):
-    """The chunks of a file cannot be followed."""
+    """The chunk structure of a file is broken."""
 
 
 def texts(file: BinaryIO, longest: int, wanted: Collection[str]) -> dict[str, str]:
@@ -46,7 +46,7 @@ def texts(file: BinaryIO, longest: int, wanted: Collection[str]) -> dict[str, st
 
 
 def rewrite(source: BinaryIO, target: BinaryIO, written: Mapping[str, str]) -> None:
-    """Copies a PNG with these texts in place of its own, after the header. Keywords and texts must be ASCII.
+    """Copies a PNG; these texts replace its own and follow the header. Keywords and texts must be ASCII.
     Raises BrokenPng."""
     target.write(SIGNATURE)
     try:

@@ -31,7 +31,8 @@ _MOST_BYTES = 1 << 20
 @dataclass(frozen=True)
 class Choice:
     """file: its name as the server lists it. distilled: whether a 4-step distillation is in its weights;
-    None: as its name says. size: its bytes, by which it is found again among files of its name; 0: unknown.
+    None: decided by its name. size: its bytes, by which it is found again among files of its name; 0:
+    unknown.
     """
 
     file: str
@@ -99,7 +100,7 @@ class Choices:
 
 
 def _stored(one: Choice) -> str | dict[str, object]:
-    """A choice as the file has it: its name alone where there is no more to say."""
+    """A choice as it is stored: the bare name where nothing else is known."""
     more: dict[str, object] = {"distilled": one.distilled} if one.distilled is not None else {}
     more |= {"size": one.size} if one.size else {}
     return {"file": one.file, **more} if more else one.file

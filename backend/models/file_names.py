@@ -76,7 +76,7 @@ _NOT_BAKED = re.compile(
     r"(?:(?<![A-Za-z])(?i:(?:non?|without|w[-_ ]?o)[-_ ]*|un(?=distill))|(?<=[a-z])Non?[-_ ]*(?=[A-Z]))"
     r"(?i:lightx2v|light2xv|lightning|lightspeed|(?:cfg|step|moe)?[-_ ]?distill(?:ation|ed)?|turbo)"
 )
-"""What says that a file lacks a distillation."""
+"""Name parts that say that a file has no distillation."""
 _HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 """The folder of a revision in the cache of the Hugging Face hub."""
 _PLAIN_WORD = re.compile(

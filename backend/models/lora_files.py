@@ -92,7 +92,7 @@ class LoraFiles(Mapping[str, LoraFile]):
         return NO_TARGET if lost else UNREAD
 
     def beside(self, name: str) -> Sidecar:
-        """What files beside it say."""
+        """The contents of the files beside it."""
         path = self.path(name)
         return self._sidecars.of(path) if path is not None else NOTHING
 

@@ -49,7 +49,7 @@ class LoraHeader(LoraKeys):
 
 UNREAD = LoraHeader()
 NO_TARGET = LoraHeader(fault="no_target")
-"""Of a link that leads nowhere."""
+"""The header of a link whose target does not exist."""
 
 
 class LoraHeaders:

@@ -1,4 +1,4 @@
-"""What the keys and shapes of a LoRA say: which models it fits, and what of it ComfyUI applies.
+"""Judges a LoRA by its keys and shapes: which models it fits, and which keys ComfyUI applies.
 
 The rules are those of ComfyUI 0.33 (comfy/lora.py, comfy/lora_convert.py, comfy/weight_adapter/): a key
 counts as applied when its module has a name that ComfyUI makes for WAN, and its ending is one of a known
@@ -35,7 +35,7 @@ _OTHER = re.compile(
 )
 """Endings of adapters that ComfyUI leaves out: those of the peft library of other kinds or names."""
 _SCALES = frozenset({".alpha", ".dora_scale", ".rescale", ".reshape_weight"})
-"""Endings that only go with others."""
+"""Endings that occur only together with others."""
 _FUN_KEY = "lora_unet__blocks_0_cross_attn_k.lora_down.weight"
 """ComfyUI converts the layout with two underscores when it finds this key."""
 _BIG: frozenset[Kind] = frozenset(

@@ -1,4 +1,4 @@
-"""What files beside a LoRA say of it: trigger words and title, as programs that manage models write them.
+"""Files beside a LoRA that describe it: trigger words and title, as programs that manage models write them.
 
     a.civitai.info                Civitai Helper: trainedWords, model.name
     a.json                        A1111 and Forge: "activation text"
@@ -7,7 +7,7 @@
     a.swarm.json                  SwarmUI: modelspec.trigger_phrase, modelspec.title
     a.safetensors.rgthree-info.json   rgthree: trainedWords with their counts
 
-They come from elsewhere: reading is bounded, and what has another form is left out.
+These files come from elsewhere: reading is bounded, and unknown forms are skipped.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ FOLDERS = Folders()
 
 
 class Sidecars:
-    """What is said of LoRAs, by path, size and modification time of each file. Any thread may ask."""
+    """Descriptions of LoRAs, by path, size and modification time of each file. Any thread may ask."""
 
     def __init__(self, folders: Folders = FOLDERS, most: int = REMEMBERED) -> None:
         self._folders = folders

@@ -115,8 +115,8 @@ def listed(
     gpu: str = "",
     version: str = "",
 ) -> Overview:
-    """The overview of a server on another machine: its names alone decide, and nothing of this disk counts.
-    Arguments as for `states`."""
+    """The overview of a server on another machine, by the names that it lists alone; the files of this disk
+    do not count. Arguments as for `states`."""
     catalog = catalog or load_catalog()
     choices = Choices(settings.data_dir / NAME).all()
     roles = resolved(catalog, None, server_models, choices, vram=vram, gpu=gpu, version=version)

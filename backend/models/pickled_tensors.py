@@ -1,9 +1,9 @@
 """The tensors that a PyTorch file lists (.pt, .pth, .ckpt, .bin), read without running anything in it.
 
 Such a file is a pickle: a program that builds objects. Its instructions are read here one by one and followed
-with inert values; a name that it imports stays a name, and nothing is called. A file that builds anything but
-tensors in dictionaries is not judged; ComfyUI, which loads with `weights_only`, refuses it too. Reading is
-bounded in bytes and counts.
+with inert values; a name that it imports is kept as text, and nothing is called. A file that builds anything
+but tensors in dictionaries is not judged; ComfyUI, which loads with `weights_only`, refuses it too. The bytes
+read and the number of objects are bounded.
 """
 
 from __future__ import annotations
@@ -287,7 +287,7 @@ def _tensor(arguments: tuple[Any, ...]) -> _Tensor:
 
 
 def _storage(identity: Any) -> _Storage:
-    """What a storage is, by the identity that the pickle gives it."""
+    """The storage that a persistent id of the pickle describes."""
     if not isinstance(identity, tuple) or len(identity) < 3 or identity[0] != "storage":
         _refuse()
     kind, key = identity[1], identity[2]
@@ -310,7 +310,8 @@ _TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 
 
 def _followed(stream: io.BytesIO) -> Any:
-    """What the next pickle of a stream builds, with inert values. Raises NotReadable, ValueError."""
+    """The object that the next pickle of a stream builds, made of inert values. Raises NotReadable,
+    ValueError."""
     machine = _Machine()
     for operation, argument, _ in pickletools.genops(stream):
         if operation.name == "STOP":

@@ -282,10 +282,9 @@ def _is(name: str, known: str) -> bool:
 def _chosen(
     choice: Choice, candidates: Sequence[Candidate]
 ) -> tuple[Candidate | None, bool, tuple[Candidate, ...]]:
-    """(the chosen file, whether it lies in another folder now, several files of its name).
+    """(the chosen file, whether it is in another folder now, several files of its name).
 
-    Either slash and either case may be written. Of several files of its name in other folders the one of its
-    size counts.
+    Slashes and case may differ. Of several files of its name in other folders the one of its size counts.
     """
     wanted = choice.file.replace("\\", "/")
     exact = (one for one in candidates if one.name.replace("\\", "/") == wanted)

@@ -28,7 +28,7 @@ Speed: TypeAlias = Literal["", "fast", "quality"]
 Format: TypeAlias = Literal[
     "auto", "fp8", "fp16", "gguf", "Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "Q3_K_M", "Q2_K"
 ]  # fmt: skip
-"""gguf: of the size that suits the GPU."""
+"""gguf: a GGUF file of the size that suits the GPU."""
 SPEEDS: tuple[Speed, ...] = get_args(Speed)
 FORMATS: tuple[Format, ...] = get_args(Format)
 GPU_LIMITS = (4, 1024)

@@ -20,7 +20,7 @@ class RunFolder:
     """The folder for output and temporary files of this studio's servers, and the lock that names their
     owner.
 
-    It lies in the system's temporary folder and is the same at each start with this data folder. A second
+    It is in the system's temporary folder and is the same at each start with this data folder. A second
     studio on the same data folder, such as a benchmark, gets a name and a folder of its own. While a studio
     holds the lock, the servers marked with its name are not orphans."""
 

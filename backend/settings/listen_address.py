@@ -86,7 +86,7 @@ def from_here(text: str) -> str:
 
 
 def in_url(text: str) -> str:
-    """The host as it stands in a URL: an IPv6 address in brackets."""
+    """The host as a URL has it: an IPv6 address in brackets."""
     text = normal(text)
     return f"[{text}]" if ":" in text else text
 

@@ -1,4 +1,4 @@
-"""Parents with their children as one, for the rules of retention. Pure."""
+"""Treats a parent and its children as one unit, for the rules of retention. Pure."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from backend.jobs.job import QUEUED, TERMINAL, JobSummary, Status
 
 @dataclass(frozen=True)
 class Family:
-    """A job with all that are part of it; `id`, `owner` and `finished` are those of the job itself. It has
-    ended when all have, and is pinned when one is."""
+    """A job with all of its descendants; `id`, `owner` and `finished` are those of the job itself. A family
+    has ended when all of its jobs have, and is pinned when one of them is."""
 
     id: str
     owner: str
@@ -26,7 +26,7 @@ class Family:
 
 
 def families(rows: Iterable[JobSummary]) -> list[Family]:
-    """Each job once: with its parent where that is among the rows, else by itself."""
+    """Groups jobs into families, each job once: with its parent if that is among the rows, else alone."""
     known = {row.id: row for row in rows}
     members: dict[str, list[JobSummary]] = {}
     for row in known.values():

@@ -1,4 +1,4 @@
-"""A preset as a file and as the text of a link, to be passed on. What comes back may be from anyone.
+"""A preset as a file and as the text of a link, to be passed on. The content is untrusted.
 
 The file is JSON: {"preset": 1, "name": "...", "settings": {version, mode, values}}. A link has the same,
 compressed, in letters that need no escape in an address.
@@ -27,14 +27,14 @@ FILE_MAX = 100_000
 LINK_MAX = 4_000
 """Characters of the text in a link: what browsers, proxies and messengers pass on."""
 JOINERS = "\u200c\u200d"
-"""What parts and joins letters, as in Persian words and in emoji that are made of several."""
+"""Characters that separate or join letters, as in Persian words and in composed emoji."""
 LOOSE_JOINERS = re.compile(rf"(?<![^\x00-\x7f])[{JOINERS}]+|[{JOINERS}]+(?![^\x00-\x7f])")
-"""Those that change nothing: they are not between two letters beyond ASCII."""
+"""Such characters where they have no effect: not between two letters beyond ASCII."""
 LINK = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def clean_name(name: str) -> str:
-    """A name in one line, without what no page shows. Raises BadInput for none, and for a long one."""
+    """A name on one line, without invisible characters. Raises BadInput for an empty and for a long one."""
     shown = "".join(c if c.isprintable() or c in JOINERS else " " for c in name[: 4 * NAME_MAX])
     shown = normalize("NFC", " ".join(LOOSE_JOINERS.sub("", shown).split()))
     if not shown:

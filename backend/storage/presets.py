@@ -50,8 +50,8 @@ class PresetLimits:
 
 @dataclass(frozen=True)
 class OwnPresets:
-    """What one owner has. `defaults`: mode -> id of the preset with which a new form starts; it may be a
-    shipped one."""
+    """The presets of one owner. `defaults`: mode -> id of the preset with which a new form starts; it may be
+    a shipped one."""
 
     presets: tuple[Preset, ...] = ()
     defaults: Mapping[str, str] = field(default_factory=dict)
@@ -140,8 +140,8 @@ class Presets:
             self._write(owner, data)
 
     def remove(self, token: str, id: str) -> None:
-        """Removes one of an owner's presets; one that is gone already stays so. Raises NotAllowed, BadInput
-        for a shipped one, DiskFull."""
+        """Removes one of an owner's presets; does nothing if it no longer exists. Raises NotAllowed, BadInput
+        (for a shipped one), DiskFull."""
         owner = _owner(token)
         if id in SHIPPED_IDS:
             raise BadInput.of("preset_shipped")
@@ -177,8 +177,8 @@ class Presets:
         return Preset(id=one.id, mode=one.mode, name=name, values=one.values)
 
     def shared(self, preset: Preset) -> dict[str, str]:
-        """What passes a preset on: {file, name: of the file, link, said}. `link` is "" for one that is too
-        long, and `said` is the reason."""
+        """The means of passing a preset on: {file, name: of the file, link, said}. `link` is "" for one that
+        is too long, and `said` is the reason."""
         found = {"file": preset_text.to_file(preset).decode(), "name": preset_text.file_name(preset)}
         try:
             return {**found, "link": preset_text.to_link(preset), "said": ""}
@@ -197,7 +197,8 @@ class Presets:
     # -- with the owner's lock held ---------------------------------------------------------------
 
     def _read(self, owner: str) -> dict[str, Any]:
-        """The file of an owner, or what it begins with. One that is no JSON of ours is put aside."""
+        """The content of an owner's file, or that of a new one. A file that cannot be read as ours is
+        renamed."""
         path = self.root / f"{owner}.json"
         try:
             found = json.loads(path.read_bytes())

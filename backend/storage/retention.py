@@ -177,17 +177,22 @@ class Retention:
         for job in retention_policy.expired(
             self.records.ended_before(now - self.limits.days * DAY), now, self.limits.days
         ):
-            if not job.parent or self.records.get(job.parent) is None:  # else only with its parent
+            if (
+                not job.parent or self.records.get(job.parent) is None
+            ):  # otherwise it is removed with its parent
                 self._remove_unpinned(job.id, f"older than {self.limits.days:g} days")
 
     def _remove_unpinned(self, job_id: str, why: str) -> None:
-        """Removes a job with all that it is a part of or that are parts of it, unless one of them was pinned
-        or has not ended; nothing when it was removed since the list was made."""
+        """Removes a job with its whole family, unless one of them was pinned or has not ended. Does nothing
+        when it was removed since the list was made."""
         with self._lock:
             found = self.records.family(job_id)
             if any(job.pinned or job.status not in TERMINAL for job in found):
                 return
-            for job in (*found[1:], *found[:1]):  # the parent last: it stands for those that are left
+            for job in (
+                *found[1:],
+                *found[:1],
+            ):  # the parent last: an interrupted removal is found again by it
                 log.info("job %s: removed, %s", job.id, why)
                 self.remove(job)
 

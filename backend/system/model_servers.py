@@ -1,7 +1,7 @@
 """The model files of each server, by one rule for System and for `models check`.
 
 A server on this machine lists files of this machine's disk, so that their sizes and headers count too. Of a
-server elsewhere the names that it lists are all that is known; what lies on this disk is not its own.
+server elsewhere only the names that it lists are known; the files of this disk are not its files.
 """
 
 from __future__ import annotations

@@ -83,7 +83,7 @@ def large_body(budget: Slots, visitor: Visitor, size: int) -> Iterator[None]:
 
 
 def is_inside(name: str, folder: Path) -> bool:
-    """Whether this path, all links resolved, lies in the folder."""
+    """Whether this path, all links resolved, is in the folder."""
     try:
         return Path(name).resolve().is_relative_to(folder.resolve())
     except (OSError, RuntimeError, ValueError):

@@ -1,7 +1,7 @@
 """The sockets of the page, bound before an engine is started.
 
-Gradio would try the port by itself: as an IPv4 address, at the GRADIO_SERVER_NAME that was set when it was
-imported. It is given these sockets instead (ui/gradio_fixes/own_sockets.py).
+Gradio would try the port differently: as an IPv4 address, at the GRADIO_SERVER_NAME that was set when it
+was imported. It is given these sockets instead (ui/gradio_fixes/own_sockets.py).
 """
 
 from __future__ import annotations

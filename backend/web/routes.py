@@ -53,7 +53,7 @@ def middleware_lifespan(
     prefix: the path below which a proxy serves the page. hosts: the names at which it is served; None:
     those of this machine alone.
 
-    app_kwargs["middleware"] would be inside of Gradio's own, which answers every origin by itself.
+    app_kwargs["middleware"] would be inside of Gradio's own, which answers every origin.
     """
     settings = studio.settings
 

@@ -59,8 +59,8 @@ class UploadPlaces:
             self._slots.free(str(visitor), visitor.neighbour)
 
     def _make_room(self, waiting: Visitor) -> None:
-        """Closes one slow upload that stands in the way of this visitor: of the address that holds most
-        places, and never one of the visitor's own. The next one is closed when that has ended."""
+        """Closes one slow upload that blocks this visitor: of the address that holds most places, and never
+        one of the visitor's own. The next one is closed when that has ended."""
         obstacle = self._slots.obstacle(str(waiting), waiting.people, waiting.neighbour)
         in_the_way = [
             one

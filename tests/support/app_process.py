@@ -1,4 +1,4 @@
-"""`python app.py` as a process of its own, with a data folder of its own."""
+"""`python app.py` as a separate process with its own data folder."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.ports import free_port
 
 @contextmanager
 def app_process(folder: Path, **env: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """The process and the address of its page, which may not be served yet. Data and uploads lie in `folder`.
+    """The process and the address of its page, which may not be served yet. Data and uploads are in `folder`.
 
     The process is killed at the end; its output can be read from its pipes.
     """

@@ -229,7 +229,7 @@ CONTINUED: dict[str, ModeParams] = {
         clip=CLIP, width=640, height=640, speed="fast", loras=OWN, negative_prompt="Blur"
     ),
 }
-"""Parts that go on from the last frames of a clip, for a server with SVI Pro."""
+"""Parts that continue the last frames of a clip, for a server with SVI Pro."""
 
 
 def svi_server(*names: str, without: frozenset[str] = frozenset()) -> ServerFacts:

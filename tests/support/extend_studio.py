@@ -14,8 +14,8 @@ PLAN = ExtendPlan("last_frame", notice("said", message="There is no SVI Pro LoRA
 
 
 class ExtendStudio(FakeStudio):
-    """Notes what it is asked to make; `refusal` is raised instead, and `plan_refusal` where it is
-    asked for a plan."""
+    """Records the requested jobs; `refusal` is raised instead, and `plan_refusal` where it is asked for a
+    plan."""
 
     def __init__(self, seconds: float = 1e-9, anyone: bool = False) -> None:
         """anyone: whether every visitor owns its jobs."""

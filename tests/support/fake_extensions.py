@@ -1,4 +1,4 @@
-"""What a studio without engines makes of a clip that is extended."""
+"""Extending a clip in a studio without engines."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class FakeExtensions:
     runs: dict[str, Any]
 
     def job(self, id: str, key: str) -> JobView:
-        """As the studio has it."""
+        """Same signature as Studio's."""
         raise NotImplementedError
 
     def add(self, mode: str, values: dict[str, Any], image: Any) -> JobView:

@@ -279,7 +279,7 @@ class FakeStudio(FakeFinals, FakeExtensions):
         return self.runs[whole.id].view
 
     def submit_family(self, new: Family, user: str = "") -> JobView:
-        """The first part stands for all."""
+        """Submits only the first part, as the parent."""
         first = new.parts[0]
         files = {name: file for name, file in first.files.items() if isinstance(file, Path)}
         return self.submit(new.owner, first.mode, dict(first.values), files, user=user)

@@ -17,7 +17,7 @@ ANY_SIZE = 1_000_000
 
 
 GGUF_HEADER = b"GGUF" + struct.pack("<IQQ", 3, 0, 0)
-"""That of a file without tensors and metadata."""
+"""The size of a file without tensors and metadata."""
 
 
 def model_bytes(seed: str, size: int) -> bytes:

@@ -16,7 +16,7 @@ import pytest
 def python_for_all(user: int) -> tuple[str, str]:
     """(interpreter, folder of our packages) of this version that this user may start; skips without one.
 
-    The interpreter of the tests may lie in root's home: then the system's, with the packages of this one.
+    The interpreter of the tests may be in root's home: then the system's, with the packages of this one.
     """
     packages = sysconfig.get_path("purelib")
     for python in (sys.executable, f"/usr/bin/python{sys.version_info[0]}.{sys.version_info[1]}"):

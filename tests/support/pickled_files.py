@@ -18,7 +18,7 @@ Shapes = Mapping[str, tuple[int, ...]]
 
 
 class _Storage:
-    """Stands for a storage; the pickler writes its identity."""
+    """Replaces a storage; the pickler writes its persistent id."""
 
     def __init__(self, key: str, kind: str, count: int) -> None:
         self.key, self.kind, self.count = key, kind, count

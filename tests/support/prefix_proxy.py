@@ -17,8 +17,8 @@ class PrefixProxy:
     """with PrefixProxy("/studio") as proxy: set proxy.target, use proxy.url
 
     strips: whether the prefix is removed from the path that the target gets; the bare prefix is then
-    redirected to the one with a slash, as nginx does by itself. Other paths answer 404.
-    paths: those that were asked for.
+    redirected to the one with a slash, as nginx does. Other paths answer 404. paths: those that were asked
+    for.
     """
 
     def __init__(self, prefix: str, strips: bool = True) -> None:

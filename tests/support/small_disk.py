@@ -1,4 +1,4 @@
-"""A small file system of its own, for what happens when a disk is full."""
+"""A small separate file system, for tests of a full disk."""
 
 from __future__ import annotations
 

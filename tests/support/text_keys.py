@@ -73,7 +73,7 @@ def _keys(node: ast.AST, tree: ast.AST) -> Iterator[str]:
 
 
 def pattern(node: ast.JoinedStr) -> str:
-    """An f-string as a regular expression: a placeholder stands for one part of a dotted key."""
+    """An f-string as a regular expression: a placeholder matches one part of a dotted key."""
     return "".join(
         re.escape(str(part.value)) if isinstance(part, ast.Constant) else "[^.]+" for part in node.values
     )

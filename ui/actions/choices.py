@@ -1,4 +1,4 @@
-"""What the menus of a result show beyond its record: whether it has a sound."""
+"""Facts for the menus of a result that its record lacks: whether it has a sound."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Extend: what its dialog asks, the new part of a clip, and a part that is drawn again."""
+"""Extend: the dialog's requests, a new part of a clip, and a part that is drawn again."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ class Extend:
         return self.card.html(owner, job, note=problem, note_field=field)
 
     def _end(self, event: gr.EventData) -> Path | None:
-        """The uploaded end picture. Raises gr.Error for what is no upload."""
+        """The uploaded end picture. Raises gr.Error for anything that is not an upload."""
         limit = self.studio.settings.max_upload_mb * 1_000_000
         return checked_upload(event_text(event, "path") or None, max_bytes=limit)
 
@@ -158,7 +158,7 @@ class Extend:
 
 
 def values(data: str) -> dict[str, Any]:
-    """The values that a script sends as JSON; the default for everything that has another type."""
+    """The values that a script sends as JSON; a value of another type is replaced by the default."""
     try:
         found = json.loads(data or "{}")
     except (ValueError, RecursionError):
@@ -182,7 +182,7 @@ def clean(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _problems(plan: ExtendPlan) -> dict[str, str]:
-    """Field of the dialog -> sentence, "" for what concerns none of them."""
+    """Field of the dialog -> sentence; "" for a sentence about no field."""
     found: dict[str, str] = {}
     for problem in plan.problems:
         found.setdefault(FIELDS.get(problem.code, ""), words(problem))

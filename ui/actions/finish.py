@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("wan.ui")
 
 MOST = 16
-"""Clips of one press."""
+"""Most clips of one press."""
 
 
 class Finish:
@@ -35,8 +35,8 @@ class Finish:
         self.studio, self.stage = studio, stage
 
     def finish(self, owner: str, event: gr.EventData, request: gr.Request) -> Any:
-        """The finals of one or several clips. Each refusal is shown with the clip's title; the others go
-        on."""
+        """The finals of one or several clips. Each refusal is shown with the clip's title; the other clips
+        are still made."""
         values = event_values(event)
         resolution = event_text(event, "resolution") or RESOLUTIONS[0]
         speed = event_text(event, "speed") or QUALITY

@@ -29,8 +29,8 @@ class Offers:
         self.studio, self.fill, self.recipes = studio, fill, recipes
 
     def use(self, owner: str, event: gr.EventData) -> dict[Any, Any]:
-        """Carries out an offer. The event names the file, the field where it lies, and where it goes; of a
-        file with a recipe only the file."""
+        """Carries out an offer. The event names the file, its field and the target field; for a file with a
+        recipe only the file."""
         if event_text(event, "act") == "recipe":
             return self.recipes.restore(owner, event)
         mode, field = event_text(event, "mode"), event_text(event, "field")

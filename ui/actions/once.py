@@ -33,7 +33,7 @@ class Once:
     def run(self, change: Callable[[], Outcome], *about: str) -> Outcome:
         """What `change` returns or raises. A repetition of the request waits for the first arrival and gets
         its outcome. about: owner, name and subject of the change: an id that a client uses for another change
-        does not stand for this one."""
+        does not count for this one."""
         request = requester.attempt_id()
         if not request:
             return change()

@@ -23,7 +23,7 @@ class LoadPreset:
 
     def apply(self, owner: Any, event: gr.EventData) -> dict[Any, Any]:
         """Opens the form of a preset with its values; all other fields stay as they are. The event's data is
-        {id}, or {link} or {file} of one that was passed on, which is checked again."""
+        {id}, or the {link} or {file} of a shared one, which is checked again."""
         asked = {name: event_text(event, name) for name in ("id", "link", "file")}
         try:
             preset = self.box.chosen({**asked, "owner": owner})

@@ -61,8 +61,8 @@ class Stage:
         return self.card.html(owner, other or self.card.latest(owner), note=note, whole=whole)
 
     def started(self, owner: str, job: JobView, count: int = 1) -> str:
-        """The card after a job was queued: an active job stays on it, and the new one waits below. count: of
-        the jobs that were queued together, `job` being the first."""
+        """The card after a job was queued: an active job stays on the stage, and the new one is listed below.
+        count: of the jobs that were queued together, `job` being the first."""
         active = self.studio.active(owner)
         if active is None or active.id == job.id:
             return self.card.html(owner, job, made=job.id)

@@ -129,7 +129,7 @@
       if (scrolls) view.tabIndex = 0;
     }
   };
-  let moving = null; // the view that the visitor moves; the other one follows it
+  let moving = null; // the view that the visitor scrolls; the other one follows
   const scrolled = (view) => {
     if (!open || (moving && moving !== view)) return;
     moving = view;
@@ -191,7 +191,7 @@
     const line = part("p", "lost", text("compare_lost"));
     line.setAttribute("role", "alert");
     frame.append(line);
-    open.clips[index].lost = true; // the other one goes on without it
+    open.clips[index].lost = true; // the other clip continues alone
     clocked();
   };
   const medium = (clip, index) => {
@@ -259,7 +259,7 @@
     ArrowLeft: () => open.clock.jump(-QUARTER), ArrowRight: () => open.clock.jump(QUARTER),
     j: () => open.clock.jump(-SECOND), l: () => open.clock.jump(SECOND), Home: () => open.clock.seek(0), End: () => open.clock.seek(open.clock.length),
   };
-  const MOVED = { ArrowLeft: 1, ArrowRight: 1, Home: 1, End: 1 }; // mean something else where these are
+  const MOVED = { ArrowLeft: 1, ArrowRight: 1, Home: 1, End: 1 }; // have another meaning on these elements
   const keys = (event) => {
     if (!open?.clock || event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;

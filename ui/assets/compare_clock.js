@@ -47,7 +47,7 @@
       if (Math.abs(apart) > JUMP) video.currentTime = moment;
       video.playbackRate = rate * (Math.abs(apart) < LATE ? 1 : 1 + Math.max(-0.2, Math.min(0.2, apart * 2)));
     };
-    // A clip that is still loading is waited for by the other one.
+    // A clip waits for the other one while that is loading.
     const stalled = () => moving.some((clip) => clip.video.readyState < ENOUGH && moment < lasts(clip) - 1 / clip.fps && !clip.video.ended);
     const tick = () => {
       if (!playing || ended) return;
@@ -109,7 +109,7 @@
         rate = factor;
         for (const { video } of moving) video.playbackRate = factor;
       },
-      // A video has got its data, or another address.
+      // A video has its data, or a new address.
       ready: () => (playing ? undefined : show()),
       close: () => {
         ended = true;

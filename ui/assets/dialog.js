@@ -16,7 +16,7 @@
   const FIELDS = "textarea, select, input:not([type=hidden], [type=range]), button:not([data-dialog-close])";
   const opened = new WeakMap(); // dialog that is open -> {from, mark, closed}
 
-  // The element that opened a dialog, or what has come in its place: the page draws its cards again.
+  // The element that opened a dialog, or its replacement: cards are rendered again.
   const markOf = (node) => {
     const { id, act, open: name, number } = node?.dataset || {};
     if (node?.id) return `#${CSS.escape(node.id)}`;
@@ -49,7 +49,7 @@
   };
 
   const dress = (dialog) => {
-    let pressed = false; // the press began on the backdrop: one that selects text may end there
+    let pressed = false; // the press began on the backdrop; a text selection may merely end there
     const outside = ({ target, clientX, clientY }) => {
       const box = dialog.getBoundingClientRect();
       return target === dialog && (clientX < box.left || clientX > box.right || clientY < box.top || clientY > box.bottom);
@@ -60,7 +60,7 @@
       pressed = false;
     });
     dialog.addEventListener("close", () => ended(dialog));
-    // Keys and files that mean something to the page behind it.
+    // Keys and files that the page behind it would handle.
     dialog.addEventListener("keydown", (event) => {
       const control = event.ctrlKey || event.metaKey;
       if (!control || !["Enter", "z"].includes(event.key)) return;
@@ -108,7 +108,7 @@
     made.set(name, { element, title, body, foot, said });
     return made.get(name);
   };
-  // A line below a field, "" to take it away: <div class="dialog-field" data-field="NAME">.
+  // The line below a field, "" removes it: <div class="dialog-field" data-field="NAME">.
   const problem = (dialog, field, words) => {
     const box = $(`[data-field="${field}"]`, dialog);
     if (!box) return false;

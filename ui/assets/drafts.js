@@ -13,15 +13,15 @@
   let written = 0; // when this page has stored its draft, or read it
   let starts = {}; // mode -> initial values
   let state = { tab: "", kinds: {}, forms: {} }; // what differs from them: mode -> {values, media: {field: {upload, id}}}
-  let busy = true; // values that arrive now are not the creator's
-  let filling = null; // the forms before a fill that is under way
-  let opened = false; // what is stored has been read
-  let come = false; // the values of a restored form have come from the server
+  let busy = true; // arriving values are not the creator's input
+  let filling = null; // the forms before the current fill
+  let opened = false; // the stored drafts have been read
+  let come = false; // the values of a restored form have arrived from the server
   const touched = new Set(); // modes in which something was typed before they came
   const typed = {}; // mode -> its form then
   const undo = {}; // mode -> its form before the last clear, restore or fill
-  const said = {}; // mode -> what was done last
-  const kept = {}; // "mode field" -> id of a restored file, whose new path is on its way
+  const said = {}; // mode -> the last action
+  const kept = {}; // "mode field" -> id of a restored file whose new path has not arrived yet
 
   const copy = (value) => JSON.parse(JSON.stringify(value ?? null));
   const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
@@ -67,7 +67,7 @@
     if (!Object.keys(state.forms).length && state.tab === Object.keys(window.wanTabs)[0]) store.removeItem(PREFIX + id);
     else store.setItem(PREFIX + id, JSON.stringify({ v: VERSION, at: (written = Date.now()), by: me, ...state }));
   };
-  // Another page has written this draft meanwhile: it did not hear of this one, because it was frozen or slow.
+  // Another page has written this draft meanwhile: it was frozen or slow, and missed this page's message.
   const isForeign = () => {
     const there = written ? read(id) : null;
     return Boolean(there) && there.by !== me && Number(there.at) >= written;
@@ -82,7 +82,7 @@
         keep(mode, field, one.upload);
       }
   };
-  // Not postponed by further changes: a creator who types on and on is stored as well.
+  // Not postponed by further changes, so that continuous typing is stored as well.
   const soon = () => (writing ||= setTimeout(write, MS.write));
 
   // -- calls of the server, one after the other ------------------------------------------------------
@@ -213,7 +213,7 @@
     settle();
     return come;
   };
-  // What was typed while a form was being filled: kept where the form stayed, and brought back by Undo elsewhere.
+  // Text typed while a form was being filled: kept if that form was not filled, else restored by Undo.
   const keepTyped = (filled) => {
     for (const [mode, form] of Object.entries(typed)) {
       delete typed[mode];
@@ -263,7 +263,7 @@
         studio.presets.begun(mode);
       }
       else await swap(mode, undo[mode], text("undone"));
-      // The button may be gone: the focus goes to the one that is left.
+      // The pressed button may be gone: the focus moves to the remaining one.
       if (button.hidden) $$("[data-draft]", button.parentElement).find((one) => !one.hidden)?.focus();
     }
     if (event.target.closest?.("#ws-tabs [role=tab]")) setTimeout(soon, 50);
@@ -283,7 +283,7 @@
   const between = studio.betweenTabs("wan-studio-drafts");
   const answers = new Map(); // id asked for -> what to do when a tab has it
   between.listen((data) => {
-    // Of two pages that ask at the same time, one gets it.
+    // If two pages ask at the same time, one of them gets it.
     const mine = data.ask === id || (answers.has(data.ask) && me < data.from);
     if (data.ask && data.from !== me && mine) between.tell({ held: data.ask });
     answers.get(data.held)?.();
@@ -309,7 +309,7 @@
   // Locks are for pages on https or on this machine alone.
   const claim = (one) => (navigator.locks ? lock(one) : ask(one));
   const claimOwn = async (one) => {
-    // At a reload the page that is left may hold it for a moment.
+    // During a reload the old page may hold it for a moment.
     const end = Date.now() + MS.reload;
     while (!(await claim(one))) {
       if (Date.now() > end) return false;
@@ -377,13 +377,13 @@
     }
     opened = true;
     const { forms, kinds } = copy(state);
-    // Of a new form only what its preset sets is filled in: something may be typed there already.
+    // A new form gets only the values of its preset: something may have been typed already.
     const begun = Object.keys(starts).filter((mode) => !forms[mode] && Object.keys(base(mode)).length);
     for (const mode of begun) forms[mode] = { ...blank(mode), part: true };
     const isStored = Object.keys(forms).length + Object.keys(kinds).length;
     if (!isStored) settle();
     else if (!(await put(source, forms, kinds))) {
-      // What is stored stays for the next load; what is typed from here on is another draft.
+      // The stored draft stays for the next load; later input goes to another draft.
       Object.assign(state, { kinds: {}, forms: {} });
       for (const mode of Object.keys(forms)) delete undo[mode];
       await claim((id = fresh()));
@@ -418,12 +418,12 @@
       soon();
     },
     restored: () => restored.done(),
-    // The answer of `restore` has come; the page shows it in a moment.
+    // The answer of `restore` has arrived; the page shows it in a moment.
     arrives: () => (come = true),
     busy: () => busy,
     owner: () => owner,
     values,
-    // What new forms start with changes; the present ones keep their values.
+    // The initial values of new forms change; open forms keep their values.
     rebase: (change) => {
       if (!opened) return change();
       const before = Object.fromEntries(Object.keys(starts).map((mode) => [mode, values(mode)]));

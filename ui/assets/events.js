@@ -226,7 +226,7 @@
       const [id] = (dependency(event).targets || []).find(([, name]) => name === "click") || [];
       return components().find((component) => component.id === id)?.props?.elem_id || "";
     },
-    // Presses of this button that the server does not have yet, because it is away.
+    // Presses of this button that the server has not received, because it is away.
     waiting: (button) =>
       [...events.values()].filter(
         (event) => (event.waits || (!event.real && network.state() !== "ok")) && studio.events.source(event) === button.id,

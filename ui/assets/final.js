@@ -5,7 +5,7 @@
   const studio = window.wanStudio;
   const { $, $$, part, text } = studio;
   const chosen = { resolution: "480p", speed: "quality" }; // while the page is open
-  let asked = 0; // number of the last question: an earlier answer comes too late
+  let asked = 0; // number of the last request: answers to earlier ones are ignored
 
   const choice = (name, label, options) => {
     const field = part("fieldset", "dialog-field"), row = part("div", "dialog-choice");
@@ -67,7 +67,7 @@
 
   const fill = (dialog, answer, jobs) => {
     if (!answer.resolutions.some(([name]) => name === chosen.resolution)) chosen.resolution = answer.resolutions[0][0];
-    // A speed that this clip cannot have in any size is not the one to begin with.
+    // Does not begin with a speed that this clip cannot have in any size.
     const possible = () => answer.plans[`${chosen.resolution} ${chosen.speed}`]?.possible;
     const first = answer.speeds.map(([name]) => name).find((name) => answer.plans[`${chosen.resolution} ${name}`]?.possible);
     if (!possible() && first) chosen.speed = first;

@@ -4,8 +4,8 @@
   const studio = window.wanStudio;
   const { $, $$, text } = studio;
   const PAUSE = 350, BURST = 40; // ms without a key, without an event
-  const KNOWN = 10000; // ms for which a plan holds, unless something beside the form has changed
-  const LOST = 30000; // ms after which an answer is not waited for
+  const KNOWN = 10000; // ms for which a plan is valid, unless something outside of the form has changed
+  const LOST = 30000; // ms after which an answer counts as lost
   const COUNTED = 0.8; // share of the limit from which on the characters are counted
   const PATIENCE = 10000; // ms for which a pressed Ctrl+Enter waits for its plan
   const TYPED = ".ws-text textarea, .ws-number input, .ws-slider input[type=number]";
@@ -62,7 +62,7 @@
   };
   // An emptied number is null, or "" once its box was on the page; of a file its path counts.
   const plain = (_, value) => (value === "" ? null : value?.path || value);
-  // Size, length and time are not shown while they are those of other values. A text changes none of them.
+  // Size, length and time are hidden while they are outdated. Texts do not change them.
   const outdate = (mode, yes) => {
     if (plans[mode]) plans[mode].outdated = yes;
     studio.refreshFrame();
@@ -84,7 +84,7 @@
     Object.assign(one, { words, at: now });
     return given;
   };
-  // Something has changed: `typed` waits for a pause, a choice is planned at once.
+  // A value has changed: typing waits for a pause, a choice is planned at once.
   studio.replan = (mode, typed = false) => plan(mode, typed ? PAUSE : BURST);
   studio.isPlanned = (mode) => !plans[mode].timer && !underWay(plans[mode]);
   studio.replanAll = () => Object.keys(plans).forEach((mode) => plan(mode, BURST, true));

@@ -22,7 +22,7 @@
     const kinds = fields.map((field) => Object.keys(WORDS).find((kind) => document.getElementById(field)?.classList.contains(`ws-takes-${kind}`)));
     return kinds.length === 1 && kinds[0] ? kinds[0] : "files";
   };
-  // Whether nothing else prevents the job than files that are on their way.
+  // Whether only files that are still being uploaded prevent the job.
   const isNext = (mode, fields) => {
     const { ready, needed } = plan(mode);
     const names = new Set(fields.map((field) => field.slice(mode.length + 1)));
@@ -117,7 +117,7 @@
     }
     draw();
   });
-  // The plan has seen all files of the form: a press that waits for them is sent, unless the plan prevents it.
+  // The plan includes all files of the form: a press that waits for them is sent, unless the plan prevents it.
   studio.planned = (mode) => {
     setTimeout(draw, 60); // the button is updated together with the line
     const button = document.getElementById(`${mode}-generate`);

@@ -1,4 +1,4 @@
-/* LoRAs of one's own: the list in Advanced, with a search. The list is edited as JSON in a text field of the form. */
+/* The creator's own LoRAs: the list in Advanced, with a search. The list is edited as JSON in a text field of the form. */
 (() => {
   "use strict";
   const studio = window.wanStudio;
@@ -36,7 +36,7 @@
   const titleOf = (name) => known.get(name)?.title || shortName(name);
 
   // -- the value of the form ------------------------------------------------------------------------------------
-  // null: a text that is no list, as an API client can have stored it.
+  // null: a text that is not a list; an API client may have stored it.
   const read = (value) => {
     if (!value) return [];
     try {

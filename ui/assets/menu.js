@@ -4,7 +4,7 @@
   const studio = window.wanStudio;
   const { $, $$ } = studio;
   const EDGE = 12; // pixels between a menu and the edge of the window
-  const KEPT_OPEN = 900; // milliseconds that "Copied" is seen
+  const KEPT_OPEN = 900; // milliseconds for which "Copied" is shown
   const opener = (menu) => $("[data-menu]", menu.parentNode);
   const opened = () => $$(".menu").find((menu) => !menu.hidden);
   const items = (menu) => $$('[role="menuitem"]', menu).filter((item) => !item.hidden);
@@ -38,7 +38,7 @@
     (last ? found.at(-1) : found[0])?.focus({ preventScroll: true });
     fill(menu);
   };
-  // Whether there is a sound: looked up when a menu is opened.
+  // Whether the clip has a sound: looked up when a menu is opened.
   const known = new Map(); // job id -> the answer
   const fill = async (menu) => {
     const about = $("[data-id]", menu)?.dataset;
@@ -103,7 +103,7 @@
   }, true);
 
   // -- a click that was meant for what stood there before -------------------------------------------------
-  const LATE = 400; // milliseconds in which nobody sees that the buttons have changed
+  const LATE = 400; // milliseconds after a change of the buttons in which a press is meant for the old ones
   let state = "", changed = 0, moved = 0;
   document.addEventListener("pointermove", () => (moved = performance.now()), true);
   document.addEventListener("click", (event) => {

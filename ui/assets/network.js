@@ -15,7 +15,7 @@
   /* "ok"; "away": no answer; "login": the server wants a login; "changed": another version of the page is served
      and its events are numbered differently, so nothing may be sent from here. */
   let state = "ok";
-  let stopped = false; // Gradio has given up: only loading the page again helps
+  let stopped = false; // Gradio has given up: only a reload of the page helps
   let back = null; // resolves once requests can be sent again
   const listeners = [];
   const become = (next) => {
@@ -79,7 +79,7 @@
   };
   addEventListener("online", () => wake());
   addEventListener("offline", () => check());
-  // A page that was asleep may wake up in front of a server that was restarted.
+  // The server may have been restarted while the page was suspended.
   let seen = Date.now();
   setInterval(() => {
     if (Date.now() - seen > SECONDS.frozen * 1000) check();
@@ -162,7 +162,7 @@
       return Response.json({ error: studio.text("failed") }, { status: 500 });
     }
   });
-  // The card's poll asks again by itself; it is the first to see that the server is away.
+  // The card's poll repeats anyway; it is the first to notice that the server is away.
   route(/^component_server$/, async ({ input, init }) => {
     try {
       const response = await real(input, init);
@@ -179,7 +179,7 @@
     stopped = true;
     return Promise.resolve(new Response("", { status: 503 }));
   });
-  // The bar of an upload is left out when it cannot be followed.
+  // An upload whose progress cannot be followed has no bar.
   const silent = () => new Response("", { headers: { "content-type": "text/event-stream" } });
   route(/^upload_progress/, ({ input, init }) =>
     real(input, init).then((response) => (response.ok ? response : silent()), silent),

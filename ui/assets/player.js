@@ -78,7 +78,7 @@
     if (!video.seeking) wanted.delete(video); // else the event is of an earlier seek
     draw(player);
   };
-  // A clip that pauses stays at the middle of the frame that was seen last: what is seen, counted and taken agree.
+  // A paused clip moves to the middle of the last painted frame, so that the shown, the counted and the saved frame agree.
   const settle = (player) => {
     const { video } = parts(player);
     if (video.ended || video.seeking || !video.getClientRects().length) draw(player);
@@ -175,7 +175,7 @@
     if (player && event.target.matches("[data-speed]")) rate(player, Number(event.target.value));
   });
 
-  // Keys reach the player that is seen, unless the focus is where they mean something else.
+  // Keys act on the visible player, unless they have another meaning where the focus is.
   const TYPED = "textarea, select, input:not([type=radio], [type=checkbox], [type=file], [type=range]), [contenteditable], [role=textbox], [role=menu], [role=listbox], dialog";
   const MOVED = "input, [role=slider], [role=radio], [role=tab]"; // by the arrow keys, and pressed by Space
   const MOVES = [" ", "ArrowLeft", "ArrowRight"];

@@ -277,7 +277,7 @@
     offerOrSay(await call("preset_read", { link: linked }), { link: linked });
   };
 
-  // Whether a file that was dropped or chosen is a preset, which is offered then.
+  // Whether a dropped or chosen file is a preset; a preset is offered.
   const takes = (file) => {
     if (!FILE.test(file.name)) return false;
     fileRead(file).then(({ found, what }) => offerOrSay(found, what));
@@ -290,7 +290,7 @@
     event.preventDefault();
     event.stopImmediatePropagation();
     document.documentElement.removeAttribute("data-dragging");
-    // Gradio's drop zone gets the end of the drag, without files.
+    // Gradio's drop zone receives the end of the drag, without files.
     event.target.dispatchEvent(new DragEvent("drop", { bubbles: true, cancelable: true, dataTransfer: new DataTransfer() }));
   }, true);
 

@@ -11,7 +11,7 @@
   let ready, event;
   const hosted = new Promise((resolve) => (ready = resolve));
   let rows = []; // of the server: shipped ones and the visitor's own
-  let at = -Infinity; // when they came
+  let at = -Infinity; // when they arrived
   let pending = null; // what is being loaded: {mode, id, name, left}
   const box = (mode) => $(`.preset[data-mode="${mode}"]`); // Gradio may have replaced it
 
@@ -66,7 +66,7 @@
   };
   const take = (found) => {
     const before = rows;
-    // What a form starts with changes: what stands in it stays.
+    // The initial values change; the current values of the form stay.
     studio.drafts.rebase(() => (rows = found));
     at = performance.now();
     if (rows.some((one) => one.default)) window.wanStorage.setItem(EXPECTED, "1");
@@ -125,7 +125,7 @@
     );
     if (focused >= 0) $$("[role=menuitem]", menu)[focused]?.focus();
   };
-  // Before menu.js opens it.
+  // Runs before menu.js opens it.
   const opens = (happened) => {
     const button = happened.target.closest?.(".preset [data-menu]");
     if (!button || (happened.type === "keydown" && !["ArrowDown", "ArrowUp"].includes(happened.key))) return;
@@ -139,7 +139,7 @@
     pending = { mode, id, name, left };
     event?.("apply", what);
   };
-  // What this version cannot use is said where it would stand.
+  // Settings that this version cannot use are reported at their fields.
   const sayLeftOut = ({ mode, name, left }) => {
     const fields = left.filter((field) => field in studio.drafts.values(mode));
     if (fields.some((field) => window.wanForms[mode].advanced.includes(field))) studio.openAdvanced(mode, true);
@@ -182,17 +182,17 @@
     row: ({ element }) => {
       draw($(".preset", element).dataset.mode);
     },
-    // The forms are about to be filled: what a new one starts with is known first, where there is something to know.
+    // Before the forms are filled: loads the initial values of a new form if a preset sets any.
     ready: async () => {
       if (window.wanStorage.getItem(EXPECTED) || Object.keys(current).length)
         await Promise.race([refresh(), new Promise((resolve) => setTimeout(resolve, MS.wait))]);
     },
-    // mode -> what the preset that a new form starts with sets.
+    // mode -> the values of its default preset.
     base: (mode) => byDefault(mode)?.values || {},
     begun: (mode) => setCurrent(mode, byDefault(mode)?.id),
     changed: draw,
     applied,
-    // For the dialogs.
+    // Used by the dialogs.
     call, refresh, row, of, load, setCurrent,
     current: (mode) => row(current[mode]),
   };

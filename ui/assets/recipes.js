@@ -6,7 +6,7 @@
   const studio = window.wanStudio;
   const { $, $$, part, text } = studio;
   const ENDS = 2_000_000; // bytes at either end that are searched
-  const SMALL = 20_000_000; // bytes up to which a file without a sign is read all the same
+  const SMALL = 20_000_000; // bytes up to which a file without a visible recipe is sent anyway
   const SIGNS = /wan_studio|(?:mdta|tEXt|iTXt|zTXt)(?:prompt|workflow|parameters)|"class_type\\*"|"made_by"|PROMPT/;
   const WAIT = 10_000; // milliseconds for a form to be on the page
   let tools = null; // {trigger, upload} of the component that carries the event
@@ -54,7 +54,7 @@
     clear();
     studio.say(text("recipe_restored", { name: short(name) }));
     for (const [field, words] of Object.entries(fields)) {
-      // What is in Advanced is on the page only once that was opened.
+      // Fields of Advanced exist only after it was opened.
       if (window.wanForms[mode].advanced.includes(field) && !document.getElementById(`${mode}-${field}`)) general.push(words);
       else there(`${mode}-${field}`).then((found) => found && studio.sayAtField(`${mode}-${field}`, words));
     }
@@ -84,11 +84,11 @@
   };
 
   // -- where files come from ---------------------------------------------------------------------------
-  // Below a field that has taken the file.
+  // The note below a field that has taken the file.
   const offer = async (zone, id, file) => {
     if (!(await carries(file).catch(() => false)) || !zone.isConnected) return;
     const line = part("p", "ws-upload");
-    line.dataset.fileNote = id; // goes with the file
+    line.dataset.fileNote = id; // is removed with the file
     line.setAttribute("role", "status");
     const button = part("button", "", text("recipe_restore"));
     button.type = "button";

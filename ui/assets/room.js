@@ -1,4 +1,4 @@
-/* Where messages stand: in a part of the window that is empty, else in a gap that is opened for them between two rows
+/* Places messages in a part of the window that is empty, else in a gap that is opened for them between two rows
    of the page. They cover nothing, in any tab and at any size. */
 (() => {
   "use strict";
@@ -12,7 +12,7 @@
   const hosts = () => [$(".toast-wrap"), $(".ws-toasts"), $(".ws-said")].filter((host) => host && host.offsetHeight > 0);
   const isOurs = (node) => node.closest(".toast-wrap, .ws-toasts, .ws-said");
 
-  // Left edge and width of the strips of the window that a message may take, the best first.
+  // Left edge and width of the strips of the window that a message may use, the best first.
   const lanes = () => {
     if (studio.oneColumn()) return [[16, innerWidth - 32]];
     const column = rect($$("#ws-tabs .tabitem").find(rect));
@@ -23,7 +23,7 @@
     const lane = machine ? [[machine.left, Math.min(width, machine.width)]] : [];
     return [...lane, [innerWidth - 24 - width, width], [left, width]];
   };
-  // [top, bottom] of what stands in a strip of the window.
+  // [top, bottom] of the elements in a strip of the window.
   const taken = ([left, width]) => {
     const found = [];
     for (const node of $$(PARTS)) {
@@ -123,7 +123,7 @@
       if (done) break;
     }
     if (!done) put(shown, strips[0], Math.max(EDGE, bottom() - height(shown) - GAP));
-    // The browser keeps the place in the page by itself where there are two columns.
+    // With two columns the browser keeps the scroll position.
     if (above && studio.oneColumn() && middle?.isConnected && before !== undefined) scrollBy(0, rect(middle).top - before);
     return done;
   };

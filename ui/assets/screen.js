@@ -20,7 +20,7 @@
     player.removeAttribute("data-awake");
   };
   const asleep = (player) => !player.hasAttribute("data-paused") && !player.hasAttribute("data-awake");
-  let touched = false; // the last press was a finger's
+  let touched = false; // the last press was a touch
   document.addEventListener("pointerdown", (event) => (touched = event.pointerType === "touch"), true);
   document.addEventListener("pointermove", (event) => {
     const player = event.pointerType === "mouse" && of(event.target);
@@ -30,7 +30,7 @@
     const player = event.pointerType === "mouse" && of(event.target);
     if (player && !player.contains(event.relatedTarget)) sleep(player);
   });
-  // A finger where the hidden controls are brings them back; anywhere else it pauses the clip.
+  // A tap where the hidden controls are shows them again; a tap elsewhere pauses the clip.
   document.addEventListener("click", (event) => {
     const player = of(event.target);
     if (!player || !$(".bar", player)) return;
@@ -55,7 +55,7 @@
     const player = of(document.fullscreenElement);
     if (!player) return screen.orientation?.unlock?.();
     wake(player);
-    // A phone turns to the clip's own shape; a desktop refuses, which changes nothing.
+    // A phone rotates to the clip's shape; a desktop refuses, which is harmless.
     const { videoWidth, videoHeight } = $("video", player);
     screen.orientation?.lock?.(videoWidth < videoHeight ? "portrait" : "landscape")?.catch?.(() => {});
   });
@@ -82,7 +82,7 @@
   };
   document.addEventListener("click", (event) => event.target.closest?.(".stage [data-act=redraw]") && reload());
   addEventListener("online", reload);
-  // A new card may bear the same address, which the browser does not load again.
+  // A new card may have the same address, which the browser does not load again.
   studio.dressScreen = (element) => {
     for (const media of $$(".stage .fit", element)) {
       if (!isResult(media)) continue;

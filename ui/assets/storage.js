@@ -40,7 +40,7 @@
     }
   };
 
-  // Blocked (no cookies, a sandboxed frame, a policy): already the access throws.
+  // Blocked (no cookies, a sandboxed frame, a policy): even the access throws.
   const PROBE = "wan-studio-probe";
   for (const name of ["localStorage", "sessionStorage"]) {
     let usable = false;

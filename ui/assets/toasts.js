@@ -25,7 +25,7 @@
     }
     place.dataset.judged = place.textContent;
   };
-  // A group of messages is taken away once none of them is shown.
+  // A group of messages is removed once none of them is shown.
   const tidy = (group) => {
     const shown = [...group.querySelectorAll(".toast-message-item")].some((item) => item.style.display !== "none");
     group.style.display = shown ? "" : "none";

@@ -7,7 +7,7 @@
   const LOADS = 3; // files at a time, so that the page's other requests have connections
   const LARGEST = 80_000_000; // bytes of a clip that is held in memory; a larger one is read as it plays
   const NEAR = 0.02, FAR = 0.3; // seconds between a clip and the leading one: in step, and too far to catch up
-  const SEEK = 2000; // milliseconds that a seek may take before the others go on without it
+  const SEEK = 2000; // milliseconds that a seek may take before the others continue without it
   const TICK = 100; // milliseconds
 
   const set = () => $("#ws-card .stage.set");
@@ -16,7 +16,7 @@
   const picked = new Map(); // id of a set -> ids of the picked ones
   const clips = new Map(); // address -> {url, state: "waits" | "loads" | "there" | "lost"}
   const addressOf = new WeakMap(); // video -> the address that it shows
-  let playing = false, sound = "", at = 0; // seconds at which all stand while they pause
+  let playing = false, sound = "", at = 0; // seconds at which all of them are paused
   let timer = 0, waiting = 0;
 
   const videos = (box) => $$("video", box);
@@ -104,7 +104,7 @@
   const show = (box, number) => settle(box, middle(box, number));
   const toggle = (box) => (playing ? pause(box) : start(box));
   const jump = (box, seconds) => show(box, frame(box) + Math.round(seconds * fps(leader(box))));
-  // The others keep to the leading clip: a little faster or slower, or by a seek where that would take long.
+  // The others follow the leading clip: slightly faster or slower, or by a seek where that would take long.
   const follow = (box, first) => {
     for (const video of ready(box)) {
       if (video === first || video.ended) continue;
@@ -185,7 +185,7 @@
     for (const clip of clips.values()) if (clip.state === "lost") clip.state = "waits";
     fill();
   });
-  // A clip that arrives joins the others where they are.
+  // A newly loaded clip joins the others at their position.
   document.addEventListener("loadeddata", async ({ target }) => {
     const box = target.closest?.(".stage.set");
     if (!box) return;
@@ -250,7 +250,7 @@
   };
   const jobs = (cells) => cells.map(({ dataset }) => ({ id: dataset.cell, key: dataset.key, title: dataset.title }));
   const opener = (button) => button.closest(".menu-box")?.querySelector("[data-menu]") || button;
-  // Of the cell that the button stands in, else of the picked ones.
+  // Of the cell that contains the button, else of the picked ones.
   const finish = (box, button) => {
     const own = button.closest(".cell"), cells = own ? [own] : chosen(box);
     if (!studio.pressedAgain("finish")) studio.makeFinals({ jobs: jobs(cells), resolution: button.dataset.size, speed: "quality" });
@@ -325,7 +325,7 @@
     mark(box);
     draw(box);
   };
-  // What an event about the picked ones says.
+  // The data of an event about the picked ones.
   studio.picks = () => {
     const box = set();
     return { id: box?.dataset.set || "", key: $("#ws-card .card").dataset.shownkey || "", picked: box ? pairs(chosen(box)) : [] };

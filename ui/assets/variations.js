@@ -34,7 +34,7 @@
       if (typeof found.lora === "string") state.lora = found.lora;
       state.draft = found.draft !== false;
     } catch {
-      /* a text of another version: one video */
+      /* a text of another version counts as one video */
     }
     return state;
   };
@@ -48,7 +48,7 @@
   };
 
   // -- values to begin with ----------------------------------------------------------------------------------------
-  // What a field of the form holds; undefined while its part of Advanced is not built.
+  // The value of a field of the form; undefined while its part of Advanced is not built.
   const present = (mode, name) => {
     const block = document.getElementById(`${mode}-${name}`);
     const chosen = block && $('input[type="radio"]:checked', block);
@@ -62,7 +62,7 @@
     const left = field.compared.find((one) => !list.includes(one));
     return left === undefined ? null : left;
   };
-  // As many values as there are videos; numbers that were not typed ascend.
+  // One value for each video; numbers that were not typed ascend.
   const filled = (mode, count) => {
     const state = states[mode], field = fieldOf(mode, state.vary);
     if (!field) return;
@@ -134,7 +134,7 @@
     try {
       rows = JSON.parse(area?.value || "[]").map((one) => (typeof one === "string" ? one : one.name));
     } catch {
-      /* the list itself says so */
+      /* the list shows the problem */
     }
     if (!rows.length) {
       const open = make("button", { type: "button", className: "link", textContent: text("vary_add_lora") }, { add: "lora" });
@@ -229,7 +229,7 @@
     write(mode);
     draw(mode);
   });
-  const openAdvanced = (mode) => studio.buildAdvanced?.(mode); // the list of LoRAs is there once it is built
+  const openAdvanced = (mode) => studio.buildAdvanced?.(mode); // the list of LoRAs exists once it is built
   document.addEventListener("input", ({ target }) => {
     const mode = target.closest?.(".vary-values") && modeOf(target);
     if (mode && "at" in target.dataset) {
@@ -275,7 +275,7 @@
       if (states[mode].vary === "loras") openAdvanced(mode);
       requestAnimationFrame(() => draw(mode)); // the event can precede the field's own update
     },
-    // What Generate says; "" for one video.
+    // The label of Generate; "" for one video.
     words: (mode, busy) => {
       const state = states[mode], count = state?.count || 1;
       if (count === 1) return "";

@@ -34,7 +34,7 @@ class FormLayout:
     name: str = ""
 
     def shown(self) -> Sequence[Row]:
-        """The rows. The part of a file that is used stands below that file and needs none."""
+        """The rows. The fields of a file's used part are shown below that file and need no row."""
         if self.rows:
             return self.rows
         spec = MODES[self.mode]

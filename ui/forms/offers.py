@@ -41,7 +41,7 @@ def offers(mode: str, field: str, kind: str) -> list[Offer]:
 
 
 def label(offer: Offer, mode: str) -> str:
-    """The button's words; mode: of the form that it stands in."""
+    """The button's words; mode: of the form that it is in."""
     if offer.act == "frame":
         return text("offers.first_frame")
     name = mode_texts.label(offer.mode, offer.field)

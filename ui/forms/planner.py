@@ -284,7 +284,8 @@ def _several(mode: str, values: Mapping[str, Any], wanted: Wanted) -> tuple[dict
 
 
 def _blanks(form: Form, plan: Plan) -> dict[str, str]:
-    """Parameter -> what its empty number shows: what the default stands for with the present settings."""
+    """Parameter -> what its empty number shows: the value that the default means with the present
+    settings."""
     own = {**plan.own, "width": plan.width, "height": plan.height}
     shown: dict[str, str] = {}
     if plan.problems:

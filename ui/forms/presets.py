@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from backend.studio import Studio
 
 FACTS_MAX = 40
-"""Settings that the offer of a preset lists."""
+"""Most settings that the offer of a preset lists."""
 FACT_MAX = 80
-"""Characters of one of them."""
+"""Most characters of one value."""
 HOST_JS = (
     'const events = ["apply"];'  # Gradio looks for the name
     " const go = () => window.wanStudio?.presets"
@@ -34,8 +34,8 @@ Asked = Mapping[str, Any]
 
 
 class PresetBox:
-    """The component, which is invisible, and the calls of its script. Each is about what the owner in it has;
-    shipped presets and those that were passed on are open to all."""
+    """The component, which is invisible, and the calls of its script. Each concerns the presets of the owner
+    in it; shipped and shared presets are open to all."""
 
     def __init__(self, studio: Studio, default_negative: str) -> None:
         self.studio, self.default_negative = studio, default_negative
@@ -80,7 +80,7 @@ class PresetBox:
     async def _run(
         self, threads: Any, call: Callable[[Asked], dict[str, Any]], asked: Any, request: gr.Request | None
     ) -> dict[str, Any]:
-        """In a thread: the calls read and write files. A refusal is `said`; `field` is what it names."""
+        """In a thread: the calls read and write files. A refusal is in `said`, its field in `field`."""
         given = asked if isinstance(asked, dict) else {}
         try:
             found: dict[str, Any] = await threads.run(visitor_of(request), call, given)

@@ -93,8 +93,8 @@ def api_values(mode: str, given: Mapping[str, Any]) -> dict[str, Any]:
 def from_params(mode: str, params: Mapping[str, Any], default_negative: str = "") -> dict[str, Any]:
     """What the widgets must hold to make a job's video again: JobView.params, seed included.
 
-    A parameter that the job did not have gets the API's default, which is what it ran with. A number that
-    stands for something else (Field.blank) is an empty field.
+    A parameter that the job did not have gets the API's default, which is what it ran with. A number that has
+    a special meaning (Field.blank) is an empty field.
     """
     widgets: dict[str, Any] = {}
     for field in MODES[mode].fields:

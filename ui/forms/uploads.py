@@ -137,9 +137,9 @@ class FileInput(gr.File, metaclass=NoStub):
 def guard_uploads(blocks: gr.Blocks, reads: Threads) -> None:
     """Checks every file that a request names, before Gradio touches it; in `reads`, not on the event loop.
 
-    For all events of `blocks`: a file must lie in the upload folder, and no address is fetched. A refusal
-    is a message to the caller instead of a traceback in the log. An API call may leave out parameters at the
-    end of its list: they get their defaults.
+    For all events of `blocks`: a file must be in the upload folder, and no address is fetched. A refusal is a
+    message to the caller instead of a traceback in the log. An API call may leave out parameters at the end
+    of its list: they get their defaults.
     """
     inner = blocks.preprocess_data
 
@@ -196,8 +196,8 @@ def _checked_files(value: Any, limit: int, kind: str = "") -> Any:
 def cached_copy(source: Path, name: str) -> Path:
     """`source` as `name` in a folder of Gradio's cache that cannot be guessed, for clients to fetch.
 
-    A hard link where both lie on one disk, else a copy. One that is there already is used again, so that
-    asking again and again fills no disk. Raises OSError.
+    A hard link where both are on one disk, else a copy. An existing one is used again, so that asking again
+    and again fills no disk. Raises OSError.
     """
     target = derived(source, name)
     if not is_fresh(target):
@@ -219,7 +219,7 @@ def cached_copy(source: Path, name: str) -> Path:
 
 
 def derived(source: Path, name: str) -> Path:
-    """Where what is made of a file lies in Gradio's cache, under this name. Raises OSError."""
+    """The path in Gradio's cache, under this name, of what is made from a file. Raises OSError."""
     facts = source.stat()
     identity = f"{source}\0{facts.st_dev}\0{facts.st_ino}\0{facts.st_size}\0{facts.st_mtime_ns}\0{name}"
     folder = hmac.new(_COPIES, identity.encode("utf-8", "replace"), "sha1").hexdigest()

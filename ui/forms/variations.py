@@ -2,7 +2,8 @@
 
     {"count": 4, "vary": "motion", "values": {"motion": ["subtle", "dynamic"]}, "lora": "", "draft": true}
 
-`values` also holds what was written for other settings, so that a look at another one loses nothing.
+`values` also holds what was written for other settings, so that nothing is lost when another setting is
+selected.
 """
 
 from __future__ import annotations
@@ -179,7 +180,7 @@ def _entry(value: Any, name: str) -> dict[str, Any] | None:
 
 
 def _with_strength(value: Any, name: str, strength: float) -> list[dict[str, Any]]:
-    """The list with another strength of one LoRA; that for the low-noise expert keeps its share of it."""
+    """The list with another strength of one LoRA; its strength on the low-noise expert keeps its ratio."""
     chosen = _entry(value, name)
     made = []
     for one in _loras(value):

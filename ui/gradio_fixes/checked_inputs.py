@@ -64,7 +64,7 @@ def checked(components: Sequence[Any], values: Sequence[Any]) -> list[Any]:
 
 
 def _value(component: Any, value: Any) -> Any:
-    """The visitor's token is a text; whatever else a browser has stored stands for none."""
+    """The visitor's token is a text; any other stored value counts as none."""
     if isinstance(component, gr.BrowserState):
         return value if isinstance(value, str) and fits(component, value) else ""
     return value

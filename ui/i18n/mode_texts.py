@@ -34,7 +34,7 @@ def placeholder(mode: str, field: str) -> str:
 
 
 def blank(mode: str, field: str) -> str:
-    """What an empty number stands for; "" where it is no more than its default."""
+    """The meaning of an empty number; "" where it just has its default."""
     return _overridden(f"{mode}.{field}.blank", MODES[mode].field(field).blank)
 
 

@@ -22,8 +22,8 @@ CHOOSE_JS = """(kind, ...prompts) => {
   if (busy() || filling()) return prompts.map(() => same);
   return prompts.map((prompt, n) => (n === chosen && !prompt && prompts.find(Boolean)) || same);
 }"""
-"""Shows the chosen form and copies the prompt to it, unless the target has one already or the forms
-are being filled: what was given as `prompts` is of before that."""
+"""Shows the chosen form and copies the prompt to it, unless the target has one already or the forms are being
+filled: the values in `prompts` are older than that."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Layout:
 
 @dataclass(frozen=True, kw_only=True)
 class Tab:
-    """A tab whose texts stand below `tabs.<key>` in the text table.
+    """A tab whose texts are below `tabs.<key>` in the text table.
 
     `key`: in element ids (tab-<key>), in the style sheet and in the script; `starters`: whether pictures to
     start from are offered there; `forms`: one for each mode of the tab, of which one is shown.

@@ -63,5 +63,5 @@ class CardState:
         return self.shown if self.shown is not None and self.shown.status in ACTIVE else self.active
 
     def url(self, job: JobView, name: str, download: bool = False) -> str:
-        """Escaped, and relative: the page may live under a path of a proxy."""
+        """Escaped, and relative: the page may be served below a proxy's path."""
         return escape(self.media(job, name, download).lstrip("/"))

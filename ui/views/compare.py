@@ -46,7 +46,7 @@ def differing(one: JobView, other: JobView) -> list[tuple[str, str, str]]:
 
 
 def _facts(one: JobView, other: JobView) -> list[tuple[str, str, str]]:
-    """What the two clips are."""
+    """The facts of the two clips."""
 
     def row(name: str, value: Callable[[JobView], str]) -> tuple[str, str, str]:
         return (text(f"compare.{name}"), value(one), value(other))
@@ -79,7 +79,7 @@ def _settings(one: JobView, other: JobView) -> list[tuple[str, str, str]]:
 
 
 def _label(one: JobView, other: JobView, name: str) -> str:
-    """The name of a parameter, as the first of the two modes that has it calls it."""
+    """The name of a parameter in the first of the two modes that has it."""
     if name == "prompt":
         return text("result.prompt")
     mode = next(job.mode for job in (one, other) if job.mode in MODES and name in MODES[job.mode].by_name)
@@ -87,7 +87,7 @@ def _label(one: JobView, other: JobView, name: str) -> str:
 
 
 def _value(job: JobView, name: str) -> str:
-    """What was used, for a choice that was left open too."""
+    """The value that was used, also where the choice was `auto`."""
     if job.mode not in MODES or name not in MODES[job.mode].by_name:
         return _none()
     field = MODES[job.mode].field(name)

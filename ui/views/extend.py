@@ -1,4 +1,4 @@
-"""The button that extends a clip, and what is in the dialogs that it and Re-roll open."""
+"""The button that extends a clip, and the contents of the dialogs of Extend and Re-roll."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SECONDS = 5.0
 
 
 def button(job: JobView) -> str:
-    """The button that opens the dialog, with what the dialog starts with."""
+    """The button that opens the dialog, with the initial values of its fields."""
     data = attributes(
         {
             "open": "extend", "id": job.id, "key": job.key, "prompt": _sentence(job),
@@ -70,7 +70,7 @@ def _extend() -> str:
 
 
 def _frames() -> str:
-    """The clip with a bar of single frames: data-player makes the page's player script drive it."""
+    """The clip with a bar of single frames; `data-player` connects it to the page's player script."""
     return (
         f'<div class="dialog-field" data-field="frame"><span class="label" id="extend-frame-label">'
         f"{escaped('extend.frame')}</span>"

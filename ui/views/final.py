@@ -1,4 +1,4 @@
-"""What a final will be, in the words of the page: for the dialog that is open before it is made."""
+"""Describes a planned final for the dialog that is shown before it is made."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Plans = Mapping[tuple[str, str], Sequence["FinalPlan"]]
 
 
 def clip_of(job: JobView) -> Clip:
-    """A job as the rules of finals see it."""
+    """A job as the rules of finals take it."""
     return Clip(job.mode, job.params, *job.drawn)
 
 
@@ -34,12 +34,12 @@ def has_final(job: JobView) -> bool:
 
 
 def is_draft(job: JobView) -> bool:
-    """Whether it is a small one whose final can be made."""
+    """Whether it is a draft whose final can be made."""
     return has_final(job) and clip_of(job).is_draft
 
 
 def mark(size: tuple[int, int], speed: str) -> str:
-    """Names a size and speed, by which the script finds a final that is there."""
+    """A key of size and speed, by which the script finds an existing final."""
     return f"{size[0]}x{size[1]} {speed}"
 
 
@@ -119,7 +119,7 @@ def _after(plan: FinalPlan) -> tuple[int, int]:
 
 
 def _notes(job: JobView, plan: FinalPlan) -> list[str]:
-    """What else will differ from the clip."""
+    """The other differences from the clip."""
     if plan.resized:
         pictured = plan.mode in MODES and bool(MODES[plan.mode].media)
         notes = [text("final.other_noise" if pictured else "final.other_scene")]

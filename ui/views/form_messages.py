@@ -20,17 +20,17 @@ def advanced_row(mode: str, summary: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Hint:
-    """What stands under Generate, and what the script spreads over the form from there.
+    """The line under Generate, and the data that the script distributes over the form.
 
     `makes`: size and length of the result. `reason`: why Generate is disabled; `missing`: it is only that
-    something has not been given yet; `passing`: it may end by itself, so that the script asks again.
-    `estimate`, `each`: how long it takes, and each further video without the place ("" while unknown);
-    `count`: videos that are made together, whose time is that of all.
-    `frame`: size and length for the empty stage. `wrong`, `needed`: field -> sentence. `blanks`: field ->
-    what its empty number shows. `scroll`: the first message is brought into view. `short_warning`: the note
-    above Generate in a few words, for phones, where Generate stands apart from it. `turn`: the number that
-    the script gave to its request, "" for another event. `ready`: whether Generate can be pressed; the reason
-    may be a refusal that does not disable it.
+    something has not been given yet; `passing`: it may end without a change of the form, so that the script
+    asks again. `estimate`, `each`: how long it takes, and each further video without the place ("" while
+    unknown); `count`: videos that are made together, whose time is that of all. `frame`: size and length for
+    the empty stage. `wrong`, `needed`: field -> sentence. `blanks`: field -> what its empty number shows.
+    `scroll`: the first message is brought into view. `short_warning`: the note above Generate in a few words,
+    for phones, where Generate is apart from it. `turn`: the number that the script gave to its request, ""
+    for another event. `ready`: whether Generate can be pressed; the reason may be a refusal that does not
+    disable it.
     """
 
     makes: str = ""
@@ -52,7 +52,7 @@ class Hint:
 
 
 AGAIN_SECONDS = 3
-"""How often the script asks again while the reason is one that may end by itself."""
+"""Seconds after which the script asks again while the reason is a passing one."""
 
 
 NO_HINT = Hint()

@@ -37,8 +37,8 @@ def delete_button(job: JobView, kind: str = "") -> str:
 
 
 def deleted(job: JobView, number: str, more: Sequence[JobView] = ()) -> str:
-    """Makes the script show the toast for this job. number: of this deletion alone, also
-    after a restart of the app, which an open page outlives. more: deleted together with it."""
+    """Makes the script show the toast for this job. number: of this deletion alone, also after a restart of
+    the app, since a page stays open across it. more: deleted together with it."""
     title = plural("variations.tile", 1 + len(more)) if more else wording.title(job)
     data = attributes(
         {

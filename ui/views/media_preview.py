@@ -18,7 +18,7 @@ from ui.views.media_text import clock_exact
 BARS = 140
 """Bars of a wave: three CSS pixels each in the narrow column."""
 FILE_ROUTE = "gradio_api/file="
-"""Gradio's route for uploads, relative: the page may live under a path of a proxy."""
+"""Gradio's route for uploads, relative: the page may be served below a proxy's path."""
 
 
 @dataclass(frozen=True)

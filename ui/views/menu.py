@@ -14,7 +14,7 @@ from ui.views.icons import icon
 class Item:
     """A line of a menu: a button with `data-` attributes, or a download with the escaped address `href`.
 
-    `hint`: a word at the right; `needs`: what the result must have, else the script hides the line.
+    `hint`: a word at the right; `needs`: what the result must have; otherwise the script hides the line.
     """
 
     label: str

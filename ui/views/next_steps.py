@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 
 
 def has_quality(job: JobView) -> bool:
-    """Whether the same can be made in more steps, in its own size. A clip that is made of parts is not made
-    again as a whole."""
+    """Whether the clip can be made again in more steps and the same size. A joined video cannot."""
     if job.parts:
         return False
     better = job.mode in MODES and MODES[job.mode].in_quality is not None

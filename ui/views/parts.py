@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from backend.jobs.views import JobView, PartView
 
 ROUTES = ("svi", "last_frame")
-"""How a part continues the one before it."""
+"""The routes by which a part continues the one before it."""
 
 
 def route_words(route: str) -> str:
@@ -28,8 +28,8 @@ def length_words(before: float, after: float) -> str:
 
 
 def strip(job: JobView, mine: bool) -> str:
-    """One row for each part; "" for a clip that is made of one. mine: whether the visitor may make anything
-    from it."""
+    """One row for each part; "" for a clip of a single part. mine: whether the visitor may make anything from
+    it."""
     if len(job.parts) < 2:
         return ""
     rows = "".join(_row(job, part, mine) for part in job.parts)
@@ -78,7 +78,7 @@ def _reroll(job: JobView, part: PartView, name: str) -> str:
 
 
 def marks(job: JobView) -> str:
-    """The places on the player's bar where a part begins; "" for a clip of one."""
+    """The places on the player's bar where a part begins; "" for a clip of a single part."""
     if len(job.parts) < 2 or job.frames < 2:
         return ""
     return "".join(

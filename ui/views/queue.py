@@ -20,7 +20,7 @@ ROWS = 8
 
 def waiting_rows(line: Sequence[Place], shown: str = "") -> list[tuple[int, JobView]]:
     """(place in the queue, job) of the visitor's own waiting jobs without the one on the stage and its parts.
-    Running jobs count: behind one of them the next job is the 2nd."""
+    Running jobs count: after one of them the next job is the 2nd."""
     running = sum(place.position == 0 for place in line)
     return [
         (running + place.position, place.job)

@@ -1,4 +1,4 @@
-"""What a recipe needs and this machine lacks, in words and for the page's script."""
+"""What a recipe needs and this machine lacks, as sentences for the page's script."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def from_file() -> str:
 def notes_for_script(
     mode: str, name: str, fields: Mapping[str, str], general: Sequence[str], turn: str
 ) -> str:
-    """name: the file's; fields: parameter -> sentence; general: sentences about none; turn: makes two equal
-    answers different."""
+    """name: the file's; fields: parameter -> sentence; general: sentences about none; turn: a number that
+    distinguishes two equal answers."""
     data = {"mode": mode, "name": name, "fields": dict(fields), "general": list(general), "turn": turn}
     return f'<i hidden data-recipe-notes="{escape(json.dumps(data))}"></i>'
 

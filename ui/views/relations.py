@@ -1,4 +1,4 @@
-"""What a clip has to do with others, as HTML: the draft that it is the final of, the finals that it has."""
+"""The relations of a clip to others, as HTML: the draft that it is the final of, and its own finals."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MOST = 3
 
 
 def relations(job: JobView, found: Relations) -> str:
-    """The lines below the facts; "" for a clip by itself."""
+    """The lines below the facts; "" for a clip without relations."""
     lines = []
     if found.origin is not None:
         key = "relations.final_of" if job.role == FINAL else "relations.goes_on_from"

@@ -28,8 +28,8 @@ def prompt_of(job: JobView) -> str:
 
 
 def differing(job: JobView) -> list[tuple[str, str]]:
-    """(name, value) of each setting that is not what the form starts with, and the seed that was drawn; of a
-    choice that was left open, what was used; and the measured seam of a loop."""
+    """(name, value) of each setting that is not what the form starts with, and the seed that was drawn; for a
+    choice left at `auto`, the value that was used; and the measured seam of a loop."""
     if job.mode not in MODES:
         return []
     found = []
@@ -90,7 +90,7 @@ def settings_text(job: JobView) -> str:
 
 
 def read_once(job: JobView) -> str:
-    """That text and files were read once for all variations; "" where the engine read them again."""
+    """Says that text and files were read once for all variations; "" where the engine read them again."""
     if not wording.is_set(job) or not job.read_once:
         return ""
     count = sum(child.status == "done" for child in job.children)

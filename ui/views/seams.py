@@ -1,4 +1,4 @@
-"""Measured seams in words: where a loop begins again, and between the parts of a joined video."""
+"""Measured seams in words: those of loops and those between the parts of a joined video."""
 
 from __future__ import annotations
 

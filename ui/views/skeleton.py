@@ -6,7 +6,7 @@ from ui.i18n.texts import escaped
 
 
 def skeleton() -> str:
-    """An empty stage and the outlines of what stands below it, without a word on what the visitor has."""
+    """An empty stage and the outlines of the rows below it, without any content."""
     return (
         f'<section class="card" data-state="loading" aria-busy="true" aria-label="{escaped("card.label")}">'
         '<div class="stage"></div><div class="skeleton-lines" aria-hidden="true"><i></i><i></i></div>'

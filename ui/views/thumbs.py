@@ -48,7 +48,7 @@ def length_tag(job: JobView) -> str:
 
 
 def _thumb(state: CardState, job: JobView) -> str:
-    """A whole small picture on a blurred copy of itself; below it the speed and the seed."""
+    """A small picture shown whole, in front of a blurred copy of itself; below it the speed and the seed."""
     here = state.shown is not None and state.shown.id == job.id
     data = attributes({"act": "show", "id": job.id, "key": job.key})
     picture = thumb_picture(job, state.url)
@@ -84,7 +84,7 @@ def _thumb(state: CardState, job: JobView) -> str:
 
 
 def whole_picture(job: JobView, picture: str) -> str:
-    """A picture that is seen whole, on a blurred copy of itself. picture: its escaped address."""
+    """A picture shown whole, in front of a blurred copy of itself. picture: its escaped address."""
     near = " near" if "near" in fit(job) else ""
     return (
         f'<img class="blur{near}" src="{picture}" alt="" loading="lazy">'

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 def differences(whole: JobView, children: Sequence[JobView]) -> list[str]:
-    """What each differs in: its seed, or its value of the varied setting."""
+    """The difference of each: its seed, or its value of the varied setting."""
     name = next(iter(wording.varied(whole)), "")
     field = MODES[whole.mode].by_name.get(name) if whole.mode in MODES else None
     if field is None:
@@ -123,7 +123,7 @@ def _cell(state: CardState, whole: JobView, child: JobView, number: int, what: s
 
 
 def _media(state: CardState, child: JobView, what: str) -> str:
-    """The clip or picture, or how far it is."""
+    """The clip or picture, or its progress."""
     if child.status == "done" and wording.is_still(child):
         return f'<img src="{state.url(child, child.result)}" alt="{escape(what)}" loading="lazy">'
     if child.status == "done":
@@ -180,8 +180,8 @@ def _open(child: JobView, named: Mapping[str, Any]) -> str:
 
 
 def _stopped(state: CardState, whole: JobView, child: JobView) -> str:
-    """Why one has no result, and Try again for its owner: of a set that has ended it makes those that are
-    missing, unless a remedy changes the settings."""
+    """Why a variation has no result, and Try again for its owner: on an ended set it makes the missing ones,
+    unless a remedy changes the settings."""
     if child.status != "failed":
         return ""
     why = reason(child)
@@ -230,7 +230,7 @@ def _control(act: str, label: str, tip: str, marks: str, more: str = "") -> str:
 
 
 def steps(state: CardState, whole: JobView) -> str:
-    """The steps below a set that has ended, and those for the picked ones, which take their place."""
+    """The steps below an ended set, and those for the picked ones, which replace them."""
     if not state.mine:
         return rows([], [link_button(whole)])
     making = [button("again", text("variations.again_all"), whole, "seed")]
@@ -248,7 +248,7 @@ def _finish_all(whole: JobView) -> str:
 
 
 def picks(state: CardState, whole: JobView) -> str:
-    """What is done with the picked ones; hidden until one is picked. The script fills in which they are."""
+    """The actions on the picked ones; hidden until one is picked. The script fills in their ids."""
     if not state.mine:
         return ""
     making, items = [], []
@@ -302,7 +302,7 @@ def download(whole: JobView, url: Url) -> str:
 
 
 def back(whole: JobView) -> str:
-    """The way from one variation to all of its set."""
+    """The button that leads from one variation back to its set."""
     label = text("variations.back", count=wording.variation_count(whole))
     return (
         f'<button type="button" class="back" {attributes(act_data("show", whole))}>{icon("chevron")}'

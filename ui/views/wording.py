@@ -33,7 +33,7 @@ def varied(job: JobView) -> Mapping[str, Sequence[Any]]:
 
 
 def variation_count(job: JobView) -> int:
-    """The number of variations that are there."""
+    """The number of variations that exist."""
     return len(job.children) or int(job.params.get("variations") or 0)
 
 

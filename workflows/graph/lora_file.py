@@ -63,7 +63,7 @@ def listed(server: ServerFacts) -> tuple[str, ...] | None:
 @dataclass(frozen=True)
 class Found:
     """A name in a list: as the list has it, "" for none. `moved`: in another folder than was written;
-    `namesakes`: several files that are meant equally."""
+    `namesakes`: several files that match equally."""
 
     name: str = ""
     moved: bool = False
@@ -71,8 +71,8 @@ class Found:
 
 
 def find(name: str, names: Sequence[str]) -> Found:
-    """Searches a list. Either slash, either case, and a name without its folder or its ending are understood,
-    and so is one in another folder, as long as only one file of the list is meant."""
+    """Searches a list. Slashes, case, folder and ending of the name may differ, as long as only one file of
+    the list matches."""
     if name in names:
         return Found(name)
     wanted = plain(name)

@@ -1,6 +1,6 @@
 """What the node classes of a server take and give, read from its /object_info.
 
-Custom nodes describe themselves, and some do it wrongly. Each node class is read on its own: one that cannot
+Custom nodes describe themselves, and some do it wrongly. Each node class is read separately: one that cannot
 be read is left out and listed with the reason, and the others are as usable as without it.
 """
 
@@ -156,7 +156,7 @@ def _dynamic(class_type: str, name: str, extra: Mapping[str, Any], required: boo
 
 
 def _mapping(value: object, what: str, *, none: bool = False) -> Mapping[str, Any]:
-    """`none`: null and whatever else is empty stand for nothing."""
+    """`none`: null and every other empty value count as absent."""
     if isinstance(value, Mapping):
         return value
     if none and (value is None or value == []):
@@ -208,7 +208,7 @@ def _link_type(kind: object) -> str:
 
 
 def _shown(value: object) -> str:
-    """A value for the log: what it is, not what it says."""
+    """A value for the log: its type and size, not its content."""
     if value is None:
         return "null"
     kinds = {"dict": "an object", "list": "a list", "str": "text", "bool": "true or false"}

@@ -30,8 +30,8 @@ from workflows.stages.segments import cut
 
 
 def frames(seconds_frames: int) -> int:
-    """Frames of the result: those of the clip that are shown again, then the new ones. `seconds_frames`: of
-    a clip of the same length that begins with a picture."""
+    """Frames of the result: the repeated ones of the clip, then the new ones. `seconds_frames`: of a clip of
+    the same length that begins with a picture."""
     return svi.OVERLAP + seconds_frames - 1
 
 

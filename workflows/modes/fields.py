@@ -26,7 +26,7 @@ LONGEST_FILE = 1e6
 """Seconds; a bound for the start and the length of a part, so that they are finite."""
 OWN = "the mode's own"
 BLANK = "Default"
-"""What the page shows in an empty number that stands for the mode's own."""
+"""What the page shows in an empty number whose value the mode chooses."""
 SPEEDS = (Choice("fast", "Fast"), Choice("quality", "Quality"))
 RESOLUTIONS = (Choice("draft", "Draft"), Choice("480p", "480p"), Choice("720p", "720p"))
 MOTIONS = (

@@ -9,7 +9,7 @@ from typing import Any
 from workflows.modes.registry import MODES
 
 SENTENCE = "prompt"
-"""The parameter that a preset holds only when its creator says so."""
+"""The parameter that a preset holds only if its creator chooses so."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +27,7 @@ class Preset:
 @dataclass(frozen=True, kw_only=True)
 class Shipped:
     """A preset of the product. `values`: what it sets; other settings of a form stay as they are. Its name
-    and what it is good for stand in the page's texts, below its id."""
+    and its purpose are in the page's texts, under its id."""
 
     id: str
     mode: str
@@ -47,7 +47,7 @@ SHIPPED: tuple[Shipped, ...] = (
             **OWN_FIGURES,
         },
     ),
-    # The high-noise expert lays motion out, and a 4-step distillation slows it down: full steps, 65 % of
+    # The high-noise expert determines the motion, which a 4-step distillation slows down: full steps, 65 % of
     # them with that expert.
     Shipped(
         id="lively_motion",

@@ -112,7 +112,7 @@ class SoundToVideo(ModeParams):
 
     @property
     def seconds(self) -> float:
-        """Length of the chosen part of the sound. Raises InvalidParam when it does not lie in the file."""
+        """Length of the chosen part of the sound. Raises InvalidParam when it is outside of the file."""
         where = ("audio", "the sound", self.audio, self.start, self.duration, "duration")
         return chosen_seconds(*where, SOUND_SECONDS_MAX)
 

@@ -24,7 +24,7 @@ Kind = Literal["text", "choice", "whole", "number", "side", "switch", "loras"]
 """What a value is. side: a width or height in pixels, 0 for automatic; loras: a list, or its JSON text."""
 MediaKind = Literal["picture", "sound", "video"]
 Group = Literal["", "sound", "files", "size", "motion", "prompt", "experts", "run", "seed"]
-"""The part of the page's Advanced section that a parameter is in; "": none, it has a place of its own."""
+"""The part of the page's Advanced section that a parameter is in; "": none, it is shown elsewhere."""
 GROUPS: tuple[Group, ...] = tuple(group for group in get_args(Group) if group)
 """The parts in the page's order."""
 SECONDS = " seconds"
@@ -42,19 +42,18 @@ class Choice:
 
 @dataclass(frozen=True, kw_only=True)
 class Field:
-    """One parameter that is no file.
+    """One parameter that is not a file.
 
     `label` names it on the page, `subject` in error messages ("The length"); `note` is the sentence beside
     the widget, `help` the one for API clients. `default` is the API's, `page_default` the page's where it
-    differs. `nullable`: None stands for a default that is only known later (the catalogue's negative
-    prompt). `zero`: what 0 stands for ("the mode's own"); "" where 0 is a value like any other. `low`,
-    `high`: limits, both included; of a text, `high` is the number of characters. `offered`: values that the
-    page shows as buttons; any other is shown beside them. `choices`: in the page's order. `blank`: what the
-    page shows in the empty field of a number whose default stands for something else ("Random"); "" where
-    the default is a number like any other. `group`: where in Advanced the page shows it. `later`: added
-    to an endpoint that had been published, so that calls by position stay right: 1 follows `wait` there, 2
-    `vary`.
-    `varies`: the page offers variations that differ in it; `compared`: the numbers that those begin with.
+    differs. `nullable`: None means a default that is only known later (the catalogue's negative prompt).
+    `zero`: the meaning of 0 ("the mode's own"); "" where 0 is a value like any other. `low`, `high`: limits,
+    both included; of a text, `high` is the number of characters. `offered`: values that the page shows as
+    buttons; any other is shown beside them. `choices`: in the page's order. `blank`: what the page shows in
+    the empty field of a number whose default has a special meaning ("Random"); "" where the default is a
+    number like any other. `group`: where in Advanced the page shows it. `later`: added to an endpoint that
+    had been published, so that calls by position stay right: 1 follows `wait` there, 2 `vary`. `varies`: the
+    page offers variations that differ in it; `compared`: the numbers that those begin with.
     """
 
     kind: Kind
@@ -122,7 +121,7 @@ class Field:
                 return check_number(name, subject, value, self.low, self.high, self.unit)
 
     def parse(self, text: str) -> Any:
-        """The value that a text stands for, as on a command line. Raises InvalidParam.
+        """Parses a text, as from a command line. Raises InvalidParam.
 
         A choice or a text stays as it is; limits are for `check`.
         """

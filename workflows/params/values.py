@@ -63,7 +63,7 @@ def check_number(field: str, label: str, value: Any, low: float, high: float, un
 def check_zero_or_number(
     field: str, label: str, value: Any, low: float, high: float, zero: str = "the mode's own"
 ) -> float:
-    """0 (which stands for `zero`) or a finite number in low..high, as float. Raises InvalidParam."""
+    """0 (which means `zero`) or a finite number in low..high, as float. Raises InvalidParam."""
     if isinstance(value, (int, float)) and not isinstance(value, bool) and value == 0:
         return 0.0
     try:

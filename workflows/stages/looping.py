@@ -25,11 +25,11 @@ LATENT_FRAMES = 4
 TRAINED = 21
 """Latents of the longest window: the 81 frames that WAN was trained for."""
 OVERLAP = 30 / 81
-"""Share of a window that the next one has too, by the node's own defaults."""
+"""Share of a window that overlaps the next one, by the node's defaults."""
 BEFORE = 4
-"""Latents that are decoded before the first one, so that the decoder sees what leads into it."""
+"""Latents that are decoded before the first one, so that the decoder has its predecessors."""
 SECONDS_MIN = 1.0
-"""The shortest loop from words: fewer than four latents leave the windows nothing to overlap."""
+"""The shortest loop from words: with fewer than four latents the windows cannot overlap."""
 NEWER_INPUTS = ("freenoise", "retain_first_frame", "split_conds_to_windows")
 """Inputs that the node has in ComfyUI 0.33 and not in 0.3.64."""
 

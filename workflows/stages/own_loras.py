@@ -49,7 +49,7 @@ class Used:
 
 
 def used(params: Any, server: ServerFacts, experts: bool = True) -> tuple[Used, ...]:
-    """The LoRAs of a job with the files that they stand for on this server."""
+    """The LoRAs of a job with their files on this server."""
     loras: Sequence[Lora] = getattr(params, "loras", ())
     files = [lora_file(one.name, server) for one in loras]
     given = {plain(file.name) for file in files}
@@ -59,7 +59,7 @@ def used(params: Any, server: ServerFacts, experts: bool = True) -> tuple[Used, 
         if not experts or not file.expert:
             found.append(Used(lora, file, name, name))
             continue
-        # Both files of a pair in the list: each has a strength of its own.
+        # Both files of a pair are in the list: each has its own strength.
         partner = "" if plain(file.partner) in given else file.partner
         high, low = (name, partner) if file.expert == HIGH else (partner, name)
         found.append(Used(lora, file, high, low))

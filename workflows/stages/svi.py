@@ -1,9 +1,9 @@
 """Going on from the last frames of a clip with Stable Video Infinity (SVI 2.0 Pro).
 
-The two LoRAs teach the experts to go on from latents: one of a reference picture (the anchor), which holds
+The two LoRAs teach the experts to continue from latents: one of a reference picture (the anchor), which holds
 look and subject over many parts, and those of the last frames of the clip before. The node is KJNodes'
 WanImageToVideoSVIPro. Measured on ComfyUI 0.33: frame 0 of what is drawn is the anchor, the next 4 frames of
-each handed on latent show the clip's last ones again, and the latents of anchor and motion must fit into the
+each latent handed on repeat the clip's last ones, and the latents of anchor and motion must fit into the
 length.
 """
 
@@ -24,7 +24,7 @@ STRENGTH = 1.0
 MOTION_LATENTS = 1
 """Latents that are handed on: the number that the LoRAs were trained with."""
 OVERLAP = 4 * MOTION_LATENTS
-"""Frames of the clip that a part shows again before its first new one."""
+"""Frames of the clip that a part repeats before its first new one."""
 FRAMES_MAX = 13
 """Frames of the clip that are encoded: more than the latents that are taken, since the encoder looks back."""
 FRAMES_MIN = OVERLAP + 1

@@ -90,8 +90,8 @@ def color_transfer(
 
 
 def _change(make: Method, base: Frames | None, reference: Frames, lab: bool) -> Change:
-    """The change of all frames by what `base` and the reference have in common; without `base` each frame has
-    its own, to the reference's frame beside it."""
+    """One change for all frames, from the statistics of `base` and of the reference; without `base` each
+    frame is changed to match the reference frame of the same index."""
     if base is not None:
         same = make(_all(base, lab), _all(reference, lab))
         return lambda colours, index: same(colours)

@@ -29,7 +29,7 @@ FACTOR = re.compile(r"x(\d)(?!\d)|(?<!\d)(\d)x", re.IGNORECASE)
 USUAL_FACTOR = 4
 PAIR_STEPS, TILE_STEPS = 0.05, 0.1  # durations in sampling steps
 REPORT_SECONDS = 0.1
-"""Between two reports at least; the first and the last update are always reported."""
+"""Least time between two reports; the first and the last update are always reported."""
 
 
 def interpolation_loader(ctx: Context, model_name: str) -> tuple[Any, ...]:
@@ -48,7 +48,7 @@ def _loaded(ctx: Context, name: str, kind: str) -> ModelHandle:
 
 
 def factor_of(name: str) -> int:
-    """How many times longer both sides become: 2 for RealESRGAN_x2plus, 4 for 4x-UltraSharp."""
+    """The factor by which both sides grow: 2 for RealESRGAN_x2plus, 4 for 4x-UltraSharp."""
     found = FACTOR.search(name)
     factor = int(found[1] or found[2]) if found else USUAL_FACTOR
     return factor or USUAL_FACTOR
@@ -126,7 +126,7 @@ def upscale(ctx: Context, upscale_model: ModelHandle, image: Frames) -> tuple[An
 
 
 def tiles(width: int, height: int) -> int:
-    """The number of squares that a frame is enlarged in."""
+    """The number of squares in which a frame is enlarged."""
 
     def along(side: int) -> int:
         return 1 if side <= TILE else math.ceil((side - OVERLAP) / (TILE - OVERLAP))

@@ -50,7 +50,7 @@ class RenderedScene:
 
     def _moment(self, index: int, shown: int = 0) -> tuple[float, float]:
         """Position in the clip behind its `shown` first frames, 0 to 1, and seconds since its start. In a
-        loop both swing once to and fro, fastest where it begins again."""
+        loop both go back and forth once, fastest at the seam."""
         frame = index + self.scene.offset
         if self.scene.loop:
             at = 0.5 + 0.5 * math.sin(2 * math.pi * (frame % self.scene.loop) / self.scene.loop)

@@ -171,7 +171,7 @@ def result_files(output: object) -> tuple[Mapping[str, Any], ...]:
 
 def warnings(output: Mapping[str, Any]) -> tuple[Notice, ...]:
     """The warnings of a finished job. A worker of an earlier version sends sentences alone; a sentence also
-    stands in for a notice that this version has no words for."""
+    replaces a notice that this version has no words for."""
     texts, coded = output.get("warnings"), output.get("notices")
     sentences = [plain(text, 500) for text in texts[:20]] if isinstance(texts, list) else []
     codes = coded if isinstance(coded, list) else []

@@ -70,7 +70,9 @@ def test_a_failed_child_is_made_again_within_its_set(make: Make, engine: FakeEng
     second = ended(studio, again(studio, failed, seed=failed.seed))
     assert len(second.children) == 2 and seeds(engine.prompts) == [6]
     assert second.record()["warning_codes"] == ["variations_kept"]
-    assert again(studio, failed, prompt="Another sentence").children == (), "changed, it is one by itself"
+    assert again(studio, failed, prompt="Another sentence").children == (), (
+        "a changed repetition is not a set"
+    )
     assert again(studio, children(studio, first)[0]).children == (), "as is one that did not fail"
 
 

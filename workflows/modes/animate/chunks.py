@@ -72,7 +72,7 @@ class ChunkGraph:
 
     @property
     def prefix(self) -> str:
-        """Where its video goes."""
+        """Path prefix of its video in ComfyUI's output folder."""
         return result_prefix(self.params.MODE, self.job_id, self.span)
 
     def previous(self) -> tuple[Image | None, list[Derived]]:

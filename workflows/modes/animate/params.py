@@ -38,7 +38,7 @@ LENGTH_SLACK = 0.25
 _SHAPE_SLACK = 0.05
 """Share by which the mask's ratio of width to height may differ from the driving video's."""
 _LYING = ("mask", "pose_video")
-"""Videos that lie on the driving video where the person is replaced in it."""
+"""Videos that are laid over the driving video where the person in it is replaced."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,7 +135,7 @@ class Animate(ModeParams):
 
     @property
     def driving_seconds(self) -> float:
-        """Length of the chosen part. Raises InvalidParam when it does not lie in the driving video."""
+        """Length of the chosen part. Raises InvalidParam when it is outside of the driving video."""
         where = ("video", "the driving video", self.video, self.start, self.seconds, "seconds")
         return chosen_seconds(*where, DRIVING_SECONDS_MAX)
 
