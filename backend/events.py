@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Union
+from typing import Any
 
 from workflows.graph.label import StageName
 from workflows.notice import Notice
@@ -119,18 +119,18 @@ class Cancelled:
 STAGES: tuple[StageName, ...] = ("wait", "load", "read", "draw", "finish", "save")
 """In the order in which the job card shows them."""
 
-Event = Union[  # noqa: UP007 - evaluated at run time, kept as a Union
-    Queued,
-    Accepted,
-    Started,
-    Stage,
-    Progress,
-    Preview,
-    Output,
-    Warned,
-    Connection,
-    EndedAt,
-    Finished,
-    Failed,
-    Cancelled,
-]
+Event = (
+    Queued
+    | Accepted
+    | Started
+    | Stage
+    | Progress
+    | Preview
+    | Output
+    | Warned
+    | Connection
+    | EndedAt
+    | Finished
+    | Failed
+    | Cancelled
+)

@@ -169,4 +169,7 @@ def _writable_arg(arg: Arg) -> Arg:
         return writable_text(arg)
     if isinstance(arg, Notice):
         return writable(arg)
-    return tuple(_writable_arg(one) for one in arg) if isinstance(arg, tuple) else arg  # type: ignore[return-value]
+    if isinstance(arg, tuple):
+        texts = tuple(writable_text(one) for one in arg if isinstance(one, str))
+        return texts or tuple(writable(one) for one in arg if isinstance(one, Notice))
+    return arg

@@ -107,7 +107,8 @@ class Store:
         """Parent id -> its children in the order of their roles, without those that are being deleted."""
         found: dict[str, list[Job]] = {parent: [] for parent in parents}
         marks = ", ".join("?" * len(parents))
-        sql = f"SELECT * FROM job WHERE parent IN ({marks}) AND delete_after IS NULL ORDER BY CAST(role AS INTEGER)"  # noqa: S608, E501
+        condition = f"parent IN ({marks}) AND delete_after IS NULL"
+        sql = f"SELECT * FROM job WHERE {condition} ORDER BY CAST(role AS INTEGER)"  # noqa: S608
         with self._guard():
             rows = self._db.execute(sql, parents).fetchall() if parents else []
         for job in self._jobs(rows):

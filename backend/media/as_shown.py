@@ -16,7 +16,8 @@ def drawn_box(image: Image.Image) -> Box | None:
     tiles: Any = getattr(image, "tile", None)
     if image.format != "GIF" or not tiles:
         return None
-    box: Box = tuple(map(int, tiles[0][1]))  # type: ignore[assignment]
+    left, top, right, bottom = map(int, tiles[0][1])
+    box = (left, top, right, bottom)
     return None if box == (0, 0, *image.size) else box
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from PIL import Image, ImageSequence
 
+from backend.media.levels import levels
+
 DARK = 8
 """The brightest level, of 255, that counts as black."""
 
@@ -15,5 +17,4 @@ def any_light(path: str) -> bool:
 
 
 def _brightest(frame: Image.Image) -> int:
-    low_and_high = frame.convert("L").getextrema()
-    return int(low_and_high[1])  # type: ignore[arg-type]
+    return int(levels(frame.convert("L"))[1])

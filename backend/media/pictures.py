@@ -27,6 +27,7 @@ from PIL import (
 from backend.errors import BadMedia
 from backend.media import as_shown, check, exif, heif, margins, rescue, unread_kinds
 from backend.media.facts import MAX_STORED_SIDE, PictureFacts
+from backend.media.levels import levels
 from backend.media.orientation import BY_EXIF, UPRIGHT, Orientation
 from backend.media.sniff import HEAD_BYTES, Kind, kind_of, webp_size
 from workflows.notice import Notice, made
@@ -245,15 +246,15 @@ def _used_part(image: Image.Image, word: str, frames: int) -> tuple[Notice, ...]
 
 def _alpha_range(image: Image.Image) -> tuple[int, int]:
     with_alpha = image if image.mode in ("RGBA", "LA") else image.convert("RGBA")
-    lowest, highest = with_alpha.getchannel("A").getextrema()
-    return int(lowest), int(highest)  # type: ignore[arg-type]
+    lowest, highest = levels(with_alpha.getchannel("A"))
+    return int(lowest), int(highest)
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:
     """The picture in a mode that can be resized: L, LA, RGB, RGBA or CMYK."""
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         wide = image.convert("F")
-        low, high = (float(v) for v in wide.getextrema())  # type: ignore[arg-type]
+        low, high = levels(wide)
         if image.mode == "F" and low >= 0.0 and high <= 1.0:
             low, high = 0.0, 1.0
         elif low >= 0 and (high <= 65535 or image.mode.startswith("I;16")):

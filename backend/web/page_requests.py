@@ -115,11 +115,12 @@ def _check_event(name: str, given: dict[str, Any], page: Page) -> None:
 def _check_server_function(content_type: str, body: bytes, page: Page) -> None:
     given = _object(body)
     component, name, session = given.get("component_id"), given.get("fn_name"), given.get("session_hash")
-    wrong = not isinstance(component, int) or not isinstance(name, str) or "data" not in given
-    if wrong or not isinstance(session, str) or content_type.startswith("multipart/"):
+    if not isinstance(component, int) or not isinstance(name, str) or not isinstance(session, str):
+        raise Refused.of("no_function_call", 400)
+    if "data" not in given or content_type.startswith("multipart/"):
         raise Refused.of("no_function_call", 400)
     _check_ids(given)
-    if not page.has_server_function(component, name):  # type: ignore[arg-type]
+    if not page.has_server_function(component, name):
         raise Refused.of("no_such_function", 404)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Union
+from typing import Any
 
 from workflows.graph.label import Label
 
@@ -74,7 +74,7 @@ class PoseData(Output): ...
 class Text(Output): ...
 
 
-Value = Union[str, int, float, bool, Output, None]  # noqa: UP007 - evaluated at run time, kept as a Union
+Value = str | int | float | bool | Output | None
 
 
 class Graph:

@@ -140,7 +140,10 @@ def _expanded(model: str, letters: Mapping[str, int]) -> Iterator[tuple[str, str
 
 def _size(text: str, letters: Mapping[str, int]) -> int:
     """`5`, `D`, `2D` or `D/4` as a number."""
-    factor, letter, divisor = re.fullmatch(r"(\d*)([A-Z]?)/?(\d*)", text).groups()  # type: ignore[union-attr]
+    found = re.fullmatch(r"(\d*)([A-Z]?)/?(\d*)", text)
+    if found is None:
+        raise ValueError(f"not a size: {text}")
+    factor, letter, divisor = found.groups()
     return int(factor or 1) * letters.get(letter, 1) // int(divisor or 1)
 
 
