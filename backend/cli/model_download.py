@@ -20,8 +20,9 @@ from backend.models.inventory import FileState
 from backend.models.meter import LastSpeed, Meter
 from backend.models.needs import states, wanted
 from backend.models.progress import Progress, size
+from backend.models.set_options import FORMATS, GPU_LIMITS, Wish
 from backend.models.set_plan import SetPlan, plan, states_of
-from backend.models.sets import FORMATS, GPU_LIMITS, ModelSet, SetFile, Wish, choose
+from backend.models.sets import ModelSet, SetFile, choose
 from backend.notices import words
 from workflows.catalog import Catalog, ModelFile
 from workflows.modes.registry import MODES
@@ -29,7 +30,7 @@ from workflows.notice import Notice
 
 if TYPE_CHECKING:
     from backend.models.hub import Hub
-    from backend.models.sets import Hardware
+    from backend.models.set_options import Hardware
     from backend.settings.model import Settings
 
 SMI_SECONDS = 20.0

@@ -1,8 +1,8 @@
 """Jobs made of jobs: a parent whose result is assembled from those of its children.
 
-The children are jobs like any other: they wait in line, run, end and are recovered by themselves. Their
-parent is in no line. It runs while a child does, and when all have ended one thread assembles its result from
-those that are done. What is missing then is a warning; without any result the parent ends like its children.
+The children are jobs like any other: each of them is queued, runs, ends and is recovered. Their parent is not
+queued. It runs while a child does, and when all have ended one thread assembles its result from those that
+are done. Missing results are a warning; without any result the parent ends like its children.
 
 A parent is written together with its children, so a restart finds both or neither. Its assembly reads only
 finished files and writes the result under its final name in one step, so one that was interrupted is begun
@@ -17,7 +17,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from backend import requester
 from backend.errors import (
@@ -30,7 +29,7 @@ from backend.errors import (
     ShuttingDown,
     StudioError,
 )
-from backend.jobs import recipes, results, reuse
+from backend.jobs import recipes, results
 from backend.jobs.active import ActiveJobs
 from backend.jobs.assembly import assemble, write_graphs
 from backend.jobs.folders import remove_below
@@ -40,13 +39,11 @@ from backend.jobs.job import CANCELLED, DONE, EXTENSION, FAILED, QUEUED, RUNNING
 from backend.jobs.layout import INPUTS, ORIGINALS, WORK, WORKFLOW, result_name
 from backend.jobs.limits import Limits
 from backend.jobs.live import LiveJob
+from backend.jobs.parent_outcome import summed, without_result
 from backend.jobs.parts import GRAPH
-from backend.jobs.stopwatch import UNTIL
 from backend.jobs.store import Store
 from backend.media.decoder import Decoder
 from workflows.modes.registry import makes_still
-from workflows.notice import Notice, notice
-from workflows.resolved import Resolved
 
 log = logging.getLogger("wan.jobs")
 
@@ -230,7 +227,7 @@ class Chains:
     def _run(self, entry: _Open, children: Sequence[Job]) -> None:
         done = [child for child in children if child.status == DONE and self._result(child).is_file()]
         if not done:
-            return self._end(entry, *_without_result(entry.parent, children))
+            return self._end(entry, *without_result(entry.parent, children))
         if entry.parent.status == QUEUED:
             self._save(entry, entry.parent.moved(RUNNING, started=self._clock()))
         began = time.monotonic()
@@ -265,7 +262,7 @@ class Chains:
                 graphs = [self._jobs_dir / child.id / WORKFLOW for child in done]
             write_graphs(result.parent, graphs)
             made = self._with_inputs(made, done[0])
-            made = _summed(made, done, children, time.monotonic() - began)
+            made = summed(made, done, children, time.monotonic() - began)
             recipes.finish(self._decoder, made, result, done, recipes=self._recipes)
         self._end(entry, DONE, None, replace(made, size=result.stat().st_size))
 
@@ -320,67 +317,3 @@ def _ended_live(child: Job) -> LiveJob:
     live = LiveJob(child.id)
     live.tracker.end(child.status, 0.0, child.error)
     return live
-
-
-def _without_result(parent: Job, children: Sequence[Job]) -> tuple[Status, StudioError | None]:
-    """(status, error) of a parent none of whose children made a video."""
-    failed = next((child for child in children if child.status == FAILED and child.error), None)
-    if failed is not None:
-        error = StudioError.from_dict(failed.error or {})
-        return FAILED, _of_part(failed, error) if parent.assembly == EXTENSION else error
-    if children and all(child.status == CANCELLED for child in children):
-        return CANCELLED, None
-    return FAILED, NoOutput.of("part_gone" if parent.assembly == EXTENSION else "children_gone")
-
-
-def _of_part(part: Job, error: StudioError) -> StudioError:
-    """The error of a joined video one part of which failed."""
-    number = int(part.role) if part.role.isdecimal() else 0
-    return type(error).of(
-        "part_failed", number=number, said=error.message, advice=error.hint, field=error.field,
-        cause=error.cause, detail=error.detail,
-    )  # fmt: skip
-
-
-def _summed(parent: Job, done: Sequence[Job], children: Sequence[Job], own: float) -> Job:
-    """The parent with the facts of its children: engine, warnings, and the seconds of their work together."""
-    timings: dict[str, float] = {"own": own}
-    for child in done:
-        for activity, seconds in child.timings.items():
-            if activity != UNTIL:
-                timings[activity] = timings.get(activity, 0.0) + seconds
-    said: list[Notice] = [warning for child in done for warning in child.warnings]
-    if parent.assembly == EXTENSION:
-        said = list(dict.fromkeys((*parent.warnings, *said)))
-        new = done[0]
-        resolved = new.resolved if new.role == "1" else parent.resolved
-        return replace(
-            parent, timings=timings, engine=new.engine, demo=new.demo, steps=parent.steps or new.steps,
-            warnings=tuple(said), resolved=resolved, reused=reuse.together(done),
-        )  # fmt: skip
-    total = int(parent.params.get("variations") or len(children))
-    if len(done) < total:
-        said.append(notice("variations_missing", made=len(done), count=total))
-    first = done[0]
-    return replace(
-        parent, timings=timings, engine=first.engine, demo=first.demo, fps=first.fps, steps=first.steps,
-        warnings=tuple(dict.fromkeys((*parent.warnings, *said))), resolved=shared(first, children),
-        seed=first.seed, params=_shown(parent, done), reused=reuse.together(done),
-    )  # fmt: skip
-
-
-def _shown(parent: Job, done: Sequence[Job]) -> dict[str, Any]:
-    """The parameters of the parent, with the varied setting as in the first child that still exists. Its seed
-    stays that of the very first child, so that all of them can be made again."""
-    own = {name: done[0].params[name] for name in parent.params.get("vary") or () if name in done[0].params}
-    return {**parent.params, **own}
-
-
-def shared(first: Job, children: Sequence[Job]) -> dict[str, Any]:
-    """What the first of them was resolved to, without the parameters that they differ in."""
-    found = Resolved.from_json(first.resolved)
-    if found is None:
-        return {}
-    names = {name for child in children for name in child.params}
-    differ = [n for n in names if any(child.params.get(n) != first.params.get(n) for child in children)]
-    return found.without(differ).to_json()

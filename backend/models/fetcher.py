@@ -15,8 +15,9 @@ from backend.models.inventory import FileState
 from backend.models.meter import Flow, LastSpeed, Meter
 from backend.models.needs import states
 from backend.models.progress import Progress
+from backend.models.set_options import Hardware, Wish
 from backend.models.set_plan import SetPlan, plan, states_of
-from backend.models.sets import Hardware, Wish, choose
+from backend.models.sets import choose
 from workflows.catalog import Catalog, load_catalog
 
 if TYPE_CHECKING:

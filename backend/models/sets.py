@@ -9,8 +9,7 @@ too small for that.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias, get_args
+from dataclasses import dataclass
 
 from backend.errors import BadInput
 from backend.models.assigned import shown_name
@@ -18,63 +17,21 @@ from backend.models.file_names import GGUF, name_facts, plain_name
 from backend.models.formats import GIB, SHARE
 from backend.models.inventory import READY, UNSEEN, FileState
 from backend.models.roles import WANTS
+from backend.models.set_options import (
+    BITS,
+    Format,
+    Hardware,
+    Option,
+    Wish,
+    best_of,
+    is_gguf,
+    nearest,
+    options_of,
+)
 from workflows.catalog import Catalog, ModelFile
 from workflows.modes.registry import MODES
 from workflows.notice import Notice, made
 from workflows.stages.distill import I2V, T2V
-
-Speed: TypeAlias = Literal["", "fast", "quality"]
-"""Which settings of a mode the set is for; "" for all of them."""
-Format: TypeAlias = Literal[
-    "auto", "fp8", "fp16", "gguf", "Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "Q3_K_M", "Q2_K"
-]  # fmt: skip
-"""gguf: a GGUF file of the size that suits the GPU."""
-SPEEDS: tuple[Speed, ...] = get_args(Speed)
-FORMATS: tuple[Format, ...] = get_args(Format)
-GPU_LIMITS = (4, 1024)
-"""Gigabytes of a GPU that can be named."""
-DEFAULT_GIGABYTES = 24
-"""The GPU that is assumed where none is known and none is named."""
-RAM_SHARE = 0.8
-"""Share of the system memory that weights may take."""
-SMALLEST_GOOD = "Q4_K_M"
-"""The coarsest format that is chosen while a finer one can run: below it the picture suffers visibly."""
-_BITS = {
-    "fp16": 16.0, "bf16": 16.0, "fp8_scaled": 8.5, "Q8_0": 8.66, "Q6_K": 6.76, "Q5_K_M": 6.01,
-    "Q4_K_M": 5.32, "Q3_K_M": 3.99, "Q2_K": 2.99,
-}  # fmt: skip
-"""Bits for each weight, by the sizes of the published Animate files."""
-
-
-@dataclass(frozen=True)
-class Wish:
-    """What is asked for. setting: which of several models of the mode, such as model=flux; "" for the one
-    that is there, else its default."""
-
-    mode: str
-    speed: Speed = ""
-    format: Format = "auto"
-    distilled: bool = False
-    setting: str = ""
-
-
-@dataclass(frozen=True)
-class Hardware:
-    """The machine that will run the models. vram, ram: bytes, ram 0 when unknown. gguf: whether its ComfyUI
-    has the loader nodes of ComfyUI-GGUF, None when unknown. room: free bytes of the store's disk, 0 when
-    unknown. assumed: no GPU is known, so a usual one is assumed."""
-
-    vram: int = DEFAULT_GIGABYTES * GIB
-    ram: int = 0
-    gguf: bool | None = None
-    room: int = 0
-    gpu: str = ""
-    assumed: bool = False
-
-    @property
-    def gigabytes(self) -> int:
-        """The GPU's memory as it is sold."""
-        return round(self.vram / GIB)
 
 
 @dataclass(frozen=True)
@@ -98,33 +55,6 @@ class ModelSet:
     def to_fetch(self) -> tuple[ModelFile, ...]:
         """The files that are not there."""
         return tuple(each.file for each in self.files if not each.used)
-
-
-@dataclass(frozen=True)
-class _Option:
-    """One format for a group of experts: a file for each of them."""
-
-    format: str
-    files: tuple[ModelFile, ...]
-    sizes: tuple[int, ...]  # bytes, estimated where no source gives them
-
-    @property
-    def gguf(self) -> bool:
-        return self.files[0].name.lower().endswith(GGUF)
-
-    @property
-    def largest(self) -> int:
-        return max(self.sizes)
-
-    def fits(self, machine: Hardware) -> bool:
-        """Whether the GPU holds one expert. Of fp16 it has to hold all: else each change of the expert would
-        copy more than fp8 needs as a whole."""
-        needed = sum(self.sizes) if _BITS.get(self.format) == 16.0 else self.largest
-        return needed <= machine.vram * SHARE
-
-    def runs(self, machine: Hardware) -> bool:
-        """Whether GPU and system memory together hold an expert."""
-        return not machine.ram or self.largest <= machine.vram * SHARE + machine.ram * RAM_SHARE
 
 
 def choose(wish: Wish, machine: Hardware, catalog: Catalog, found: Mapping[str, FileState]) -> ModelSet:
@@ -200,8 +130,8 @@ def _distilled(
         return files, [made("set_no_distilled", {"title": title})]
     notes = [made("set_distilled_rest", {"title": title})] if MODES[wish.mode].always_fast else []
     files = [file for file in files if not _is_speed_lora(file)]
-    large = _Option("fp16", *_large(wish.mode, catalog)) if wish.format in ("auto", "fp16") else None
-    if large is not None and large.files and (wish.format == "fp16" or _roomy(large, machine)):
+    large = Option("fp16", *_large(wish.mode, catalog)) if wish.format in ("auto", "fp16") else None
+    if large is not None and large.files and (wish.format == "fp16" or large.has_room(machine)):
         experts = {WANTS[file.role].expert for file in files if _is_expert(file)}
         instead = [file for file in large.files if any(file.role.endswith(expert) for expert in experts)]
         return [*instead, *(file for file in files if not _is_expert(file))], notes
@@ -231,105 +161,41 @@ def _is_speed_lora(file: ModelFile) -> bool:
     return file.role in WANTS and WANTS[file.role].purpose == "speed"
 
 
-def _options(experts: Sequence[ModelFile], distilled: bool, catalog: Catalog) -> list[_Option]:
-    """The formats that all of these experts have, closest to the original first."""
-    rows = [{row.format: row for row in _rows(file, distilled, catalog)} for file in experts]
-    shared = [form for form in rows[0] if all(form in each for each in rows)]
-    found = []
-    for form in shared:
-        files = tuple(each[form] for each in rows)
-        pairs = zip(experts, files, strict=True)
-        found.append(_Option(form, files, tuple(_size(row, own, catalog) for own, row in pairs)))
-    order = list(_BITS)
-    return sorted(found, key=lambda one: order.index(one.format) if one.format in order else len(order))
-
-
-def _rows(file: ModelFile, distilled: bool, catalog: Catalog) -> list[ModelFile]:
-    rows = [row for row in catalog.formats(file.role) if row.distilled == distilled]
-    if distilled:
-        return rows
-    return [*rows, _own(file)]
-
-
-def _own(file: ModelFile) -> ModelFile:
-    """The catalogue's usual file, with the format that its name says."""
-    return replace(file, format=name_facts(file.name, file.folder).format)
-
-
-def _size(row: ModelFile, own: ModelFile, catalog: Catalog) -> int:
-    """Bytes of a file; where no source gives them, from those of the nearest format with a known size."""
-    if row.bytes:
-        return row.bytes
-    known = [one for one in (*catalog.formats(own.role), _own(own)) if one.bytes and one.format in _BITS]
-    same = [one for one in known if one.name.endswith(GGUF) == row.name.endswith(GGUF)] or known
-    bits = _BITS.get(row.format, 16.0)
-    near = min(same, key=lambda one: abs(_BITS[one.format] - bits))
-    return round(near.bytes * bits / _BITS[near.format])
-
-
 def _format(
     wish: Wish,
     machine: Hardware,
     catalog: Catalog,
     experts: Sequence[ModelFile],
     found: Mapping[str, FileState],
-) -> tuple[_Option, list[Notice]]:
+) -> tuple[Option, list[Notice]]:
     """The format of the experts, and what is to be known of it."""
     distilled = wish.distilled and all(
         any(row.distilled for row in catalog.formats(file.role)) for file in experts
     )
-    options = _options(experts, distilled, catalog)
+    options = options_of(experts, distilled, catalog)
     if is_gguf(wish.format) and distilled and not any(one.gguf for one in options):
         raise BadInput.of("set_distilled_gguf")
     usable = [one for one in options if not one.gguf or machine.gguf]
     if wish.format == "gguf":
         usable = [one for one in options if one.gguf]
     elif is_gguf(wish.format):
-        usable = [_nearest(wish.format, [one for one in options if one.gguf])]
+        usable = [nearest(wish.format, [one for one in options if one.gguf])]
     elif wish.format == "fp16":
-        usable = [one for one in options if _BITS.get(one.format) == 16.0] or usable
+        usable = [one for one in options if BITS.get(one.format) == 16.0] or usable
     elif wish.format == "fp8":
         usable = [one for one in options if one.format.startswith("fp8")] or usable
     elif present := _present(experts, found, usable):
         usable = present
-    best = _best(usable, wish, machine)
+    best = best_of(usable, wish, machine)
     said = _said(best, wish, machine, options)
     if is_gguf(wish.format) and wish.format not in ("gguf", best.format):
         said.append(made("set_other_size", {"asked": wish.format, "form": best.format}))
     return best, said
 
 
-def is_gguf(form: Format) -> bool:
-    """Whether a format that can be asked for is one of GGUF files."""
-    return form == "gguf" or form.startswith("Q")
-
-
-def _nearest(form: Format, options: Sequence[_Option]) -> _Option:
-    """The GGUF size that is asked for, else the one with the nearest number of bits."""
-    return min(options, key=lambda one: abs(_BITS.get(one.format, 16.0) - _BITS[form]))
-
-
-def _best(options: Sequence[_Option], wish: Wish, machine: Hardware) -> _Option:
-    """The option for a machine; `options` are sorted, closest to the original first."""
-    narrow = [one for one in options if wish.format != "auto" or _BITS.get(one.format) != 16.0] or options
-    names = [one.format for one in narrow]
-    last = names.index(SMALLEST_GOOD) if SMALLEST_GOOD in names else len(narrow) - 1
-    wide = next((one for one in options if one not in narrow), None)
-    if wide is not None and _roomy(wide, machine):
-        return wide
-    fitting = next((one for one in narrow[: last + 1] if one.fits(machine)), None)
-    rest = narrow[last:]
-    return fitting or next((one for one in rest if one.runs(machine)), rest[-1])
-
-
-def _roomy(one: _Option, machine: Hardware) -> bool:
-    """Whether GPU and disk have the room for a large format."""
-    return one.fits(machine) and (not machine.room or sum(one.sizes) <= machine.room)
-
-
 def _present(
-    experts: Sequence[ModelFile], found: Mapping[str, FileState], options: Sequence[_Option]
-) -> list[_Option]:
+    experts: Sequence[ModelFile], found: Mapping[str, FileState], options: Sequence[Option]
+) -> list[Option]:
     """The options in the format of an expert that is there, so that a pair is of one format."""
     for file in experts:
         state = found.get(file.role)
@@ -344,7 +210,7 @@ def _present(
     return []
 
 
-def _said(best: _Option, wish: Wish, machine: Hardware, options: Sequence[_Option]) -> list[Notice]:
+def _said(best: Option, wish: Wish, machine: Hardware, options: Sequence[Option]) -> list[Notice]:
     notes = []
     smaller = any(one.gguf and one.largest < best.largest for one in options)
     if not machine.gguf and smaller and not best.gguf and not best.fits(machine) and wish.format == "auto":
@@ -360,7 +226,7 @@ def _said(best: _Option, wish: Wish, machine: Hardware, options: Sequence[_Optio
     return notes
 
 
-def _spared(file: ModelFile, option: _Option) -> bool:
+def _spared(file: ModelFile, option: Option) -> bool:
     """Whether the chosen experts make a file unnecessary: a 4-step LoRA beside distilled ones."""
     return option.files[0].distilled and _is_speed_lora(file)
 

@@ -11,8 +11,8 @@ from backend.errors import BadInput
 from backend.models.fetcher import Fetcher
 from backend.models.formats import GIB
 from backend.models.needs import room
+from backend.models.set_options import DEFAULT_GIGABYTES, FORMATS, GPU_LIMITS, SPEEDS, Hardware, Wish
 from backend.models.set_plan import PlannedFile
-from backend.models.sets import DEFAULT_GIGABYTES, FORMATS, GPU_LIMITS, SPEEDS, Hardware, Wish
 from backend.models.state import FetchProgress, SetEntry, SetOffer, SetRequest
 from backend.notices import words
 from backend.system.health import on_this_machine

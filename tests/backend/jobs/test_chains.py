@@ -15,10 +15,10 @@ import pytest
 from backend.engines.base import Prompt
 from backend.errors import BadInput, DiskFull, EngineError, NotFound, QueueFull
 from backend.events import Event
-from backend.jobs.chains import shared
 from backend.jobs.job import CANCELLED, DONE, FAILED, QUEUED, RUNNING, Job
 from backend.jobs.limits import Limits
 from backend.jobs.migrations import MIGRATIONS
+from backend.jobs.parent_outcome import shared
 from backend.jobs.store import Store
 from backend.jobs.views import JobView
 from backend.media.grid import size

@@ -11,7 +11,7 @@ from backend.errors import BadInput
 from backend.models.fetcher import Fetcher
 from backend.models.formats import GIB
 from backend.models.hub import Hub
-from backend.models.sets import Hardware, Wish
+from backend.models.set_options import Hardware, Wish
 from backend.settings.model import Settings
 from tests.support.fake_hub import FakeHub, running, small_pieces
 from tests.support.model_files import model, model_bytes

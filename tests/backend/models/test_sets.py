@@ -12,18 +12,8 @@ from backend.models.finder import role_files
 from backend.models.formats import GIB
 from backend.models.inventory import MISSING, READY, FileState
 from backend.models.resolver import Resolver, Server
-from backend.models.sets import (
-    FORMATS,
-    Format,
-    Hardware,
-    ModelSet,
-    SetFile,
-    Speed,
-    Wish,
-    choose,
-    has_speeds,
-    settings_of,
-)
+from backend.models.set_options import FORMATS, Format, Hardware, Speed, Wish
+from backend.models.sets import ModelSet, SetFile, choose, has_speeds, settings_of
 from backend.notices import words
 from tests.support.least_params import least
 from workflows.catalog import ModelFile, load_catalog

@@ -13,7 +13,7 @@ from backend.errors import BadInput, NotAllowed
 from backend.models.fetcher import FetchState
 from backend.models.formats import GIB
 from backend.models.meter import Flow, LastSpeed, Meter
-from backend.models.sets import Hardware, Wish
+from backend.models.set_options import Hardware, Wish
 from backend.models.state import SetRequest
 from backend.system.model_fetch import ModelFetch
 from tests.support.scripted import OWNER, Make

@@ -11,7 +11,8 @@ import pytest
 
 from backend.models.inventory import MISSING, READY, FileState
 from backend.models.needs import wanted
-from backend.models.sets import Hardware, Wish, choose
+from backend.models.set_options import Hardware, Wish
+from backend.models.sets import choose
 from backend.models.state import ModelState
 from ui.views.missing_models import download_command, lacking, panel
 from workflows.catalog import load_catalog
