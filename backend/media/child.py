@@ -85,11 +85,11 @@ def reply_to(request: dict[str, Any], progress: Callable[[float], None]) -> dict
             path, request["out"], name, field, max_mb, (pad[0], pad[1]) if pad else None, request["max_side"]
         )
     else:
-        return _sound_or_video(op, path, name, field, max_mb, request, progress)
+        return _of_upload(op, path, name, field, max_mb, request, progress)
     return {"width": size[0], "height": size[1]}
 
 
-def _sound_or_video(
+def _of_upload(
     op: str,
     path: str,
     name: str,
@@ -98,21 +98,13 @@ def _sound_or_video(
     request: dict[str, Any],
     progress: Callable[[float], None],
 ) -> dict[str, Any]:
-    """Replies about sounds and videos. PyAV is imported here, because it takes memory and time."""
-    from backend.media import clip, compress, frame, join, metadata, part_operations, sheet, sound, video
+    """Replies about uploaded sounds and videos. PyAV is imported here, because it takes memory and time."""
+    from backend.media import clip, compress, sound
 
-    if op in part_operations.OPERATIONS:
-        return part_operations.reply(op, path, name, request, progress)
     if op == "sound":
         return _facts(sound.facts(path, name, field, max_mb))
     if op == "video":
         return _facts(clip.facts(path, name, field, max_mb))
-    if op == "result":
-        return _facts(video.facts(path, name))
-    if op == "loop_seam":
-        from backend.media import loop_seam
-
-        return dict(loop_seam.loop_seam(path, name, progress))
     if op == "waveform":
         return {"peaks": sound.waveform(path, name, field, request["points"])}
     if op == "cut_sound":
@@ -125,15 +117,37 @@ def _sound_or_video(
     if op == "compress_sound":
         bounds = (request["start"], request["seconds"], request["kbps"])
         return {"seconds": compress.sound(path, request["out"], name, field, *bounds, progress)}
-    if op == "poster":
-        return _size(*video.first_frame(path, request["out"], name, request["max_side"]))
-    if op == "frame":
-        return _size(*frame.write(path, request["out"], name, field, request["number"]))
     if op == "cut_video":
         wide, high = request["size"]
         part = (request["start"], request["seconds"], request["fps"], (wide, high))
         rest = (request["first_frame"], request["frames"], request["lossless"], request["crf"])
         return _clip(*clip.cut(path, request["out"], name, field, *part, *rest, progress))
+    return _of_result(op, path, name, field, request, progress)
+
+
+def _of_result(
+    op: str,
+    path: str,
+    name: str,
+    field: str,
+    request: dict[str, Any],
+    progress: Callable[[float], None],
+) -> dict[str, Any]:
+    """Replies about finished videos and pictures, which may be made of several."""
+    from backend.media import frame, join, metadata, part_operations, sheet, video
+
+    if op in part_operations.OPERATIONS:
+        return part_operations.reply(op, path, name, request, progress)
+    if op == "result":
+        return _facts(video.facts(path, name))
+    if op == "loop_seam":
+        from backend.media import loop_seam
+
+        return dict(loop_seam.loop_seam(path, name, progress))
+    if op == "poster":
+        return _size(*video.first_frame(path, request["out"], name, request["max_side"]))
+    if op == "frame":
+        return _size(*frame.write(path, request["out"], name, field, request["number"]))
     if op == "frames_to_video":
         fps = request["fps"]
         return _clip(*join.frames_to_video(request["paths"], request["out"], name, fps, progress), fps)

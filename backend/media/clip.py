@@ -33,6 +33,7 @@ from workflows.notice import Notice, made
 
 if TYPE_CHECKING:
     from av.container import InputContainer
+    from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
 _UNEVEN = 0.25
@@ -73,13 +74,7 @@ def facts(path: str, name: str, field: str = "", max_mb: int = 0) -> VideoFacts:
             raise check.damaged(name, field, "no frame could be decoded")
         width, height = upright_size(frame, track)
         timing.frame(width, height, name, field)
-        frames, fps = len(times), len(times) / seconds
-        if track.average_rate:
-            average = float(track.average_rate)
-            if abs(fps / average - 2) < 2 * _FIELDS:
-                frames, fps = -(-frames // 2), average
-            elif abs(fps / average - 1) < 0.005:
-                fps = average
+        frames, fps = _frames_and_rate(len(times), seconds, track)
         uneven = int(np.count_nonzero(np.abs(steps - usual) > _UNEVEN * usual))
         orientation = of_frame(frame)
         sound = _sound(path, name, field)
@@ -89,12 +84,7 @@ def facts(path: str, name: str, field: str = "", max_mb: int = 0) -> VideoFacts:
             notes.append(made("note_cut_short", {"there_seconds": seconds, "claimed_seconds": claimed}))
         elif ends_early(path, container):
             notes.append(made("note_first_part", {}))
-        if frame.interlaced_frame:
-            notes.append(made("note_interlaced", {}))
-        if frame.color_trc in _HDR_CURVES:
-            notes.append(made("note_hdr", {}))
-        if see_through(frame):
-            notes.append(made("note_transparent", {}))
+        notes += _frame_notes(frame)
         notes += [sound.note] if sound.note is not None else []
         return VideoFacts(
             width,
@@ -112,6 +102,28 @@ def facts(path: str, name: str, field: str = "", max_mb: int = 0) -> VideoFacts:
             sound.channels,
             sound.lost,
         )
+
+
+def _frames_and_rate(packets: int, seconds: float, track: VideoStream) -> tuple[int, float]:
+    """(frames, frames per second). Where each packet holds one field, two packets are a frame."""
+    fps = packets / seconds
+    if track.average_rate:
+        average = float(track.average_rate)
+        if abs(fps / average - 2) < 2 * _FIELDS:
+            return -(-packets // 2), average
+        if abs(fps / average - 1) < 0.005:
+            return packets, average
+    return packets, fps
+
+
+def _frame_notes(frame: VideoFrame) -> list[Notice]:
+    """What is converted in the pictures, by the first of them."""
+    found = {
+        "note_interlaced": frame.interlaced_frame,
+        "note_hdr": frame.color_trc in _HDR_CURVES,
+        "note_transparent": see_through(frame),
+    }
+    return [made(code, {}) for code, holds in found.items() if holds]
 
 
 def cut(
