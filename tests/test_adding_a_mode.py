@@ -186,7 +186,7 @@ def run(copy: Path, *arguments: str) -> str:
     return done.stdout
 
 
-OF_A_CALL = ("wait", "variations", "vary")
+OF_A_CALL = ("wait", "variations", "vary", "results")
 
 
 def test_it_is_on_the_page_in_the_api_and_in_every_list(copy: Path) -> None:
@@ -194,7 +194,7 @@ def test_it_is_on_the_page_in_the_api_and_in_every_list(copy: Path) -> None:
     assert found["parameters"] == [
         "image", "prompt", "paper", "grain", "resolution", "width", "height", "seconds", "seed", *OF_A_CALL,
     ]  # fmt: skip
-    assert found["paper"] == ["matt", "gloss"] and found["required"] == ["image"]
+    assert found["paper"] == ["matt", "gloss"] and found["required"] == []
     assert found["help"].startswith("Make a postcard.") and "grain: How rough, 0 to 3." in found["help"]
     for name in ("image", "prompt", "paper", "seconds", "grain", "seed", "generate"):
         assert f"postcard-{name}" in found["ids"]

@@ -8,13 +8,13 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from backend.cli import run_studio
+from backend.cli import run_results, run_studio
 from backend.cli.compile import params_of, values_of
 from backend.cli.console import complain, say, terminal
 from backend.cli.run_client import Call, Client, Made
@@ -48,6 +48,7 @@ def run_run(arguments: argparse.Namespace, here: Path) -> int:
     settings = Settings.from_env(environ, here)
     try:
         asked = wanted(arguments)
+        asked = replace(asked, call=run_results.opened(asked.call, None if arguments.url else settings))
         owner = arguments.owner or settings.run_owner
         if owner and not tokens.is_token(owner):
             raise BadInput.of("bad_owner_token", field="owner")
@@ -87,11 +88,16 @@ def wanted(arguments: argparse.Namespace) -> Wanted:
             if not given.get(name):
                 raise BadInput.of("run_needs", what=arguments.what, name=name)
         return Wanted(Call(arguments.what, given), out, arguments.json, not arguments.no_wait)
+    results = run_results.named(mode, given)
+    given = {name: text for name, text in given.items() if name not in results}
     for name, field in mode.media.items():
         if given.get(name) and not Path(given[name]).expanduser().is_file():
             raise BadInput.of("file_not_found", name=given[name], field=field.name)
     files = {name: str(Path(given[name]).expanduser()) for name in mode.media if given.get(name)}
-    params_of(arguments.what, {**given, **files})
+    if results:
+        run_results.check(mode, {**given, **dict.fromkeys(results, run_results.PREFIX)})
+    else:
+        params_of(arguments.what, {**given, **files})
     values: dict[str, Any] = {}
     for name, text in given.items():
         spec = mode.by_name[name]
@@ -101,6 +107,7 @@ def wanted(arguments: argparse.Namespace) -> Wanted:
             values[name] = text
     several = {"variations": arguments.variations, "vary": arguments.vary}
     values |= {name: value for name, value in several.items() if value not in (1, "")}
+    values |= {run_results.PARAMETER: results} if results else {}
     return Wanted(Call(arguments.what, values, files), out, arguments.json, not arguments.no_wait)
 
 

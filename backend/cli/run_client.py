@@ -180,7 +180,7 @@ class Client:
         given: dict[str, Any] = {}
         for name, value in call.values.items():
             if name not in known:
-                raise BadInput.of("run_unknown_value", name=name, known=tuple(known), field=name)
+                raise BadInput.of("run_unknown_value", name=name, names=tuple(known), field=name)
             given[name] = _typed(name, value, known[name])
         return given | {name: handle_file(path) for name, path in call.files.items()}
 

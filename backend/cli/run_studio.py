@@ -39,9 +39,17 @@ ALONE: Mapping[str, str] = {
 
 def owner(settings: Settings) -> str:
     """The token of what this command makes in the data folder; the same each time. Raises StudioError."""
+    return tokens.sign(_secret(settings), "purpose", PURPOSE)
+
+
+def job_key(settings: Settings, job_id: str) -> str:
+    """The key of a job in the data folder, whether there is such a job or not. Raises StudioError."""
+    return tokens.job_key(_secret(settings), job_id)
+
+
+def _secret(settings: Settings) -> bytes:
     data_folder.prepare(settings.data_dir, settings.jobs_dir)
-    secret = secret_file.load(settings.data_dir / "secret", secrets.token_bytes(32))
-    return tokens.sign(secret, "purpose", PURPOSE)
+    return secret_file.load(settings.data_dir / "secret", secrets.token_bytes(32))
 
 
 @contextlib.contextmanager

@@ -56,6 +56,14 @@ TEXTS: Mapping[str, ErrorText] = {
     "endpoint_absent": ErrorText("The studio at {url} cannot do {what}.", "It may be an older version."),
     "result_not_saved": ErrorText("{path} cannot be written. {reason}"),
     "url_not_http": ErrorText("{url} is not an address.", "It begins with http:// or https://."),
-    "run_unknown_value": ErrorText("There is no setting {name}.", "Known: {known}."),
+    "run_unknown_value": ErrorText("There is no setting {name}.", "Known: {names}."),
+    "run_job_unreadable": ErrorText(
+        "{name}={given} names no job.",
+        "Write {name}=job:ID, job:ID:KEY or job:ID:KEY@FRAME; a file of that name is ./{given}.",
+    ),
+    "run_job_without_key": ErrorText(
+        "A studio elsewhere needs the key of the job too: {name}=job:{id}:KEY.",
+        "`run MODE --json` prints the id and the key.",
+    ),
     "run_wrong_type": ErrorText("{name}={given} is not of type {wanted}."),
 }

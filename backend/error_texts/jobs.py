@@ -50,7 +50,8 @@ TEXTS: Mapping[str, ErrorText] = {
         "The video chosen as the {input} has no sound.", "Choose one with sound, or upload a sound."
     ),
     "source_frame": ErrorText(
-        "The video has {count} frames, so there is no frame {number}.", "Frames count from 0; -1 is the last."
+        "The video chosen as the {input} has {count} frames, so there is no frame {number}.",
+        "Frames count from 0; -1 is the last.",
     ),
     # values of a form or of a call
     "choose_picture": ErrorText("Choose a picture first."),

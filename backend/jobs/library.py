@@ -7,14 +7,15 @@ for a job that no longer exists or is being deleted, NotAllowed for another owne
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
 from backend.errors import BadInput, NotAllowed, NotFound
+from backend.jobs import named_results
 from backend.jobs.deletions import Deletions
 from backend.jobs.downloads import Files
-from backend.jobs.job import DONE, EXTENSION, TERMINAL, Job, ResultOf
+from backend.jobs.job import DONE, EXTENSION, TERMINAL, VARIATIONS, Job, ResultOf
 from backend.jobs.parts import starts
 from backend.jobs.scheduler import Scheduler
 from backend.jobs.store import Store
@@ -60,11 +61,34 @@ class Library:
             raise NotAllowed.of("owner_only")
         return job
 
-    def check_results(self, owner: str, files: Iterable[object]) -> None:
-        """Raises NotFound, NotAllowed for a result among the files of a new job that is not this owner's."""
-        for of in files:
-            if isinstance(of, ResultOf):
-                self.owned(owner, of.job, of.key)
+    def with_results(
+        self, owner: str, mode: str, files: Mapping[str, Path | ResultOf | None], named: object
+    ) -> dict[str, Path | ResultOf | None]:
+        """The files of a new job, with the results that its caller names in JSON (see named_results). Raises
+        NotFound, NotAllowed, BadInput with the field."""
+        found = named_results.read(mode, named)
+        for name in found:
+            if files.get(name) is not None:
+                raise BadInput.of("result_twice", parameter=name, field=name)
+        every = {**files, **found}
+        self.check_results(owner, every.items())
+        return every
+
+    def check_results(self, owner: str, files: Iterable[tuple[str, object]]) -> None:
+        """Raises NotFound, NotAllowed for a result among the files of a new job, by parameter, that is not
+        this owner's; BadInput for a set of variations, which has no result to start from."""
+        for name, of in files:
+            if not isinstance(of, ResultOf):
+                continue
+            try:
+                job = self.owned(owner, of.job, of.key)
+            except (NotFound, NotAllowed) as error:
+                raise type(error).of(
+                    "result_refused", parameter=name, reason=error.why, field=name
+                ) from error
+            if job.assembly == VARIATIONS:
+                clips = tuple(child.id for child in self._children(job) if child.delete_after is None)
+                raise BadInput.of("result_is_set", parameter=name, names=clips, field=name)
 
     @staticmethod
     def is_owner(owner: object, owner_id: str) -> bool:
@@ -77,9 +101,7 @@ class Library:
         if not job.assembly:
             return view(job, self._key(job))
         if children is None:
-            children = self._scheduler.children(job.id)
-        if children is None:
-            children = self._store.children(job.id)[job.id]
+            children = self._children(job)
         if job.assembly == EXTENSION:
             return view(job, self._key(job), parts=self._parts(job, children))
         parts = tuple(
@@ -87,6 +109,11 @@ class Library:
             for part in children
         )
         return view(job, self._key(job), parts)
+
+    def _children(self, job: Job) -> Sequence[Job]:
+        """The children of a parent; of one that has ended, from the database."""
+        found = self._scheduler.children(job.id)
+        return self._store.children(job.id)[job.id] if found is None else found
 
     def _parts(self, job: Job, children: Sequence[Job]) -> tuple[PartView, ...]:
         """The parts of a joined video; a part without a file has the state of its job."""

@@ -14,7 +14,18 @@ import uuid
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from backend.jobs.job import ResultOf
+
 NAMESPACE = uuid.UUID("5e0c1c39-5f1f-4d0c-9a4e-2b9a4f8d7a11")
+
+
+def asked(
+    values: Mapping[str, Any], files: Mapping[str, object], more: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    """What distinguishes two submissions with one id: the values, the results of jobs among the files, and
+    `more`. Uploads are left out: a repetition may send them again."""
+    results = {name: [of.job, of.frame] for name, of in files.items() if isinstance(of, ResultOf)}
+    return {**values, **more, **({"results": results} if results else {})}
 
 
 def job_id(owner_id: str, submission: str, mode: str, values: Mapping[str, Any]) -> str:

@@ -28,6 +28,7 @@ from backend.media.decoder import Decoder
 from workflows.modes.registry import MODES, makes_still
 from workflows.notice import Notice, notice
 from workflows.params.media import Media
+from workflows.params.values import shown
 
 TITLE_LONGEST = 40
 
@@ -36,17 +37,24 @@ def expected(
     of: ResultOf, mode: str, field: str, owner_id: str, find: Callable[[str], Job | None]
 ) -> tuple[Job, StoredInput]:
     """The other job, and the input as far as it is known now. `find`: a job by its id. Raises NotFound,
-    BadInput with the field."""
+    BadInput with the field.
+
+    Jobs cannot wait for each other: `find` knows stored jobs and earlier members of a family, which a new job
+    is not among, and what a stored job starts from never changes."""
     job = find(of.job)
     if job is None or job.owner != owner_id or job.delete_after is not None:
         raise NotFound.of("source_unknown", field=field)
     if job.status in (FAILED, CANCELLED):
-        raise BadInput.of("source_not_made", field=field)
+        raise BadInput.of("result_not_made", parameter=field, field=field)
     kind, still = MODES[mode].media[field].kind, makes_still(job.mode)
     if kind != "picture" and still:
         raise BadInput.of("source_is_picture", input=field, field=field)
     if kind == "sound" and not has_sound(job):
         raise BadInput.of("source_is_silent", input=field, field=field)
+    if kind != "picture" and of.frame != LAST_FRAME:
+        raise BadInput.of("result_frame_unused", parameter=field, field=field)
+    if still and of.frame not in (LAST_FRAME, 0):
+        raise BadInput.of("result_one_frame", parameter=field, number=shown(of.frame), field=field)
     frame = None
     if kind == "picture" and not still:
         frame = _frame(of.frame, job, field)
@@ -68,7 +76,7 @@ def of_part(
 def _frame(number: object, job: Job, field: str) -> int:
     whole = isinstance(number, int) and not isinstance(number, bool)
     if not whole or not isinstance(number, int) or number < LAST_FRAME or (0 < job.frames <= number):
-        raise BadInput.of("source_frame", number=str(number), count=job.frames, field=field)
+        raise BadInput.of("source_frame", input=field, number=shown(number), count=job.frames, field=field)
     return number
 
 
@@ -107,12 +115,13 @@ def linked(folder: Path, field: str) -> Path:
     return folder / SOURCES / field
 
 
-def link(job: Job, jobs_dir: Path, target: Path) -> None:
-    """Links the result of a job that is done. Raises SourceFailed when the file is gone, OSError."""
+def link(job: Job, jobs_dir: Path, target: Path, field: str = "") -> None:
+    """Links the result of a job that is done, for the input `field`. Raises SourceFailed when the file is
+    gone, OSError."""
     try:
         link_whole(jobs_dir / job.id / result_name(job.mode), target)
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise SourceFailed.of("source_gone", detail=str(error)) from error
+        raise SourceFailed.of("source_gone", detail=str(error), field=field) from error
 
 
 def failure(job: Job | None) -> SourceFailed | None:
@@ -181,6 +190,6 @@ def look(
         job, item = expected(of, mode, name, owner_id, find)
         results[name], titles[name] = item, answer_name(job.mode, job.id)
         if job.status == DONE:
-            link(job, folder.parent, linked(folder, name))
+            link(job, folder.parent, linked(folder, name), name)
             there[name] = file_for(decoder, linked(folder, name), item, name)
     return Given(there, results, titles)

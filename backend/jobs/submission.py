@@ -57,10 +57,10 @@ class Submitter:
         with requester.visitor(owner_id):
             if not submission:
                 return self._submit(owner_id, new, uuid.uuid4().hex)
-            asked = (
-                {**new.values, "variations": new.variations, "vary": new.vary} if new.several else new.values
+            more = {"variations": new.variations, "vary": new.vary} if new.several else {}
+            job_id = repeats.job_id(
+                owner_id, submission, new.mode, repeats.asked(new.values, new.files, more)
             )
-            job_id = repeats.job_id(owner_id, submission, new.mode, asked)
             with self._repeats.holding(job_id):
                 return self._store.get(job_id) or self._submit(owner_id, new, job_id)
 

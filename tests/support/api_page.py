@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 
 from backend.errors import BadInput, NotFound
+from backend.jobs.named_results import read
 from backend.jobs.params import make_params
 from backend.jobs.snapshot import Snapshot
 from backend.jobs.views import JobView
@@ -38,6 +39,7 @@ class ScriptedStudio:
         self.jobs: dict[str, JobView] = {}
         self.submits: list[tuple[str, str, dict[str, Any], dict[str, Path]]] = []
         self.several: list[tuple[int, Any]] = []
+        self.named: list[Any] = []
         self.finals: list[tuple[str, str, str, str]] = []
         self.joined: list[tuple[str, str, dict[str, Any]]] = []
         self.states: dict[str, Snapshot] = {}
@@ -60,8 +62,10 @@ class ScriptedStudio:
         titles: Mapping[str, str] = {},
         variations: int = 1,
         vary: str | Mapping[str, Any] = "",
+        results: Any = "",
     ) -> JobView:
         self.several.append((variations, vary))
+        self.named.append(results)
         if self.error is not None:
             raise self.error
         if not is_token(owner):
@@ -70,7 +74,7 @@ class ScriptedStudio:
             )
         media = {
             name: Media("a", 640, 480, 192, 16.0, 0.0 if MODES[mode].media[name].kind == "picture" else 12.0)
-            for name, path in files.items()
+            for name, path in {**files, **read(mode, results)}.items()
             if path is not None
         }
         seed = 7 if values["seed"] == -1 else values["seed"]
@@ -272,8 +276,12 @@ OF_A_CALL = {"variations": 1, "vary": ""}
 """Parameters of every mode that are not its own."""
 LATEST = {f"/{name}": {"loop": False} for name in ("image_to_video", "fast_video", "text_to_video")}
 """Parameters that follow them."""
+OF_FILES = {f"/{name}": {"results": ""} for name, spec in MODES.items() if spec.media}
+"""The last parameter of the modes with files."""
 NAMES = {
-    name: given | OF_A_CALL | LATEST.get(name, {}) if name.removeprefix("/") in MODES else given
+    name: given | OF_A_CALL | LATEST.get(name, {}) | OF_FILES.get(name, {})
+    if name.removeprefix("/") in MODES
+    else given
     for name, given in NAMES.items()
 }
 REQUIRED = {

@@ -252,6 +252,7 @@ class FakeStudio(FakeFinals, FakeExtensions):
         titles: Mapping[str, str] = {},
         variations: int = 1,
         vary: str | Mapping[str, Any] = "",
+        results: Any = "",
     ) -> JobView:
         facts = {"image": self._picture(files["image"])} if files.get("image") else {}
         if not facts:

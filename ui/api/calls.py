@@ -138,10 +138,11 @@ class Calls:
         request: gr.Request | None,
         variations: Any = 1,
         vary: Any = "",
+        results: Any = "",
     ) -> AsyncIterator[Answer]:
         """Submits; then yields (None, record) at least every 10 s and (file, record) at the end.
 
-        variations, vary: as the endpoint has them, unchecked."""
+        variations, vary, results: as the endpoint has them, unchecked."""
         owner, user = self.caller(request)
         limit = max_upload_bytes(LocalContext.blocks.get(None))
 
@@ -153,7 +154,7 @@ class Calls:
             }
             return self._studio.submit(
                 owner, mode, api_values(mode, given), files, user=user,
-                variations=1 if variations is None else variations, vary=vary or "",
+                variations=1 if variations is None else variations, vary=vary or "", results=results,
             )  # fmt: skip
 
         async for answer in self.followed(owner, submit, wait):

@@ -39,12 +39,31 @@ LORAS_SCHEMA: dict[str, Any] = {
     ]
 }
 """A list, or its JSON text."""
+RESULTS = "results"
+RESULTS_SCHEMA: dict[str, Any] = {
+    "anyOf": [
+        {
+            "type": "object",
+            "additionalProperties": {
+                "type": "object",
+                "properties": {
+                    "id": {"type": "string"},
+                    "key": {"type": "string"},
+                    "frame": {"type": "integer"},
+                },
+                "required": ["id", "key"],
+            },
+        },
+        {"type": "string"},
+    ]
+}
+"""An object, or its JSON text."""
 _JSON_TYPES = {str: "string", int: "integer", float: "number", bool: "boolean"}
 
 
 def endpoint(spec: ModeSpec, calls: Calls) -> Callable[..., Any]:
-    """An async generator function with the mode's parameters, `wait`, `variations`, `vary`, and the caller's
-    request."""
+    """An async generator function with the mode's parameters, `wait`, `variations`, `vary`, for a mode with
+    files `results`, and the caller's request."""
     signature = inspect.Signature(
         [
             *(_of_mode(spec, each) for each in ordered(spec) if not later(each)),
@@ -53,6 +72,7 @@ def endpoint(spec: ModeSpec, calls: Calls) -> Callable[..., Any]:
             _parameter("variations", int, 1),
             _parameter("vary", str, ""),
             *(_of_mode(spec, each) for each in ordered(spec) if later(each) == 2),
+            *([_parameter(RESULTS, str, "")] if takes_results(spec) else ()),
             _parameter("request", gr.Request, None),
         ],
         return_annotation=Answer,
@@ -63,8 +83,8 @@ def endpoint(spec: ModeSpec, calls: Calls) -> Callable[..., Any]:
         bound.apply_defaults()
         given = dict(bound.arguments)
         wait, request = given.pop("wait"), given.pop("request")
-        several = (given.pop("variations"), given.pop("vary"))
-        async for answer in calls.make(spec.name, given, wait, request, *several):
+        more = (given.pop("variations"), given.pop("vary"), given.pop(RESULTS, ""))
+        async for answer in calls.make(spec.name, given, wait, request, *more):
             yield answer
 
     call.__name__ = call.__qualname__ = spec.name
@@ -80,13 +100,19 @@ def ordered(spec: ModeSpec) -> tuple[Spec, ...]:
     return tuple(sorted(spec.api, key=lambda each: (not required(spec, each), later(each))))
 
 
+def takes_results(spec: ModeSpec) -> bool:
+    """Whether the endpoint takes results of other jobs in place of files."""
+    return any(isinstance(each, MediaField) for each in spec.api)
+
+
 def later(each: Spec) -> int:
     """What the parameter follows, see Field."""
     return each.later if isinstance(each, Field) else 0
 
 
 def required(spec: ModeSpec, each: Spec) -> bool:
-    """Whether a call must give the parameter: a required file, or the prompt of a mode without files."""
+    """Whether the parameter is one that a video needs: a required file, which may be the result of another
+    job instead, or the prompt of a mode without files."""
     if isinstance(each, MediaField):
         return each.required
     return each.name == "prompt" and not spec.media
@@ -102,6 +128,7 @@ def schemas(spec: ModeSpec) -> dict[str, dict[str, Any]]:
         "variations": {"type": "integer"},
         "vary": {"type": "string"},
         **{each.name: schema(each) for each in found if later(each) == 2},
+        **({RESULTS: RESULTS_SCHEMA} if takes_results(spec) else {}),
     }
 
 
@@ -125,6 +152,9 @@ def documentation(spec: ModeSpec) -> str:
     lines.append(f"    wait: {text('api.wait', result=result)}")
     lines.append(f"    variations: {text('api.variations', result=result)}")
     lines.append(f"    vary: {text('api.vary')}")
+    if takes_results(spec):
+        names = ", ".join(each.name for each in spec.api if isinstance(each, MediaField))
+        lines.append(f"    {RESULTS}: {text('named_results.api', names=names)}")
     return textwrap.dedent("\n".join(lines))
 
 
@@ -148,8 +178,10 @@ def _parameter(name: str, annotation: Any, default: Any) -> inspect.Parameter:
 def _annotation(each: Spec) -> Any:
     if isinstance(each, Field):
         return each.type | None if each.nullable else each.type
-    return dict if each.required else dict | None
+    return dict | None
 
 
 def _default(spec: ModeSpec, each: Spec) -> Any:
+    if isinstance(each, MediaField):
+        return None  # a result of another job may take its place
     return inspect.Parameter.empty if required(spec, each) else each.default

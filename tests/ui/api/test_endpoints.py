@@ -39,7 +39,8 @@ def test_names_order_and_defaults(page: Page) -> None:
         assert [p["parameter_name"] for p in parameters] == list(expected)
         assert {p["parameter_name"]: p["parameter_default"] for p in parameters} == expected
         required = {p["parameter_name"] for p in parameters if not p["parameter_has_default"]}
-        assert required == REQUIRED.get(name, {"id", "key"} & set(expected))
+        files = {file for mode in MODES.values() for file in mode.media}  # or a result in their place
+        assert required == REQUIRED.get(name, {"id", "key"} & set(expected)) - files
 
 
 def test_client_gets_the_file_and_the_record(page: Page, client: Client, picture: str) -> None:
@@ -56,7 +57,7 @@ def test_client_gets_the_file_and_the_record(page: Page, client: Client, picture
     assert values == {
         k: v
         for k, v in NAMES["/image_to_video"].items()
-        if "image" not in k and k not in ("wait", *OF_A_CALL)
+        if "image" not in k and k not in ("wait", "results", *OF_A_CALL)
     } | {"prompt": "sails"}
     assert list(files) == ["image"] and files["image"].is_relative_to(page.uploads)
 
@@ -105,7 +106,7 @@ def test_each_mode_needs_only_what_is_marked(page: Page, name: str) -> None:
     assert page.http.get(file["url"]).content.startswith(b"video of ")
     _, mode, values, files = page.studio.submits[0]
     assert f"/{mode}" == name and set(files) == REQUIRED[name] - {"prompt"}
-    names = NAMES[name].keys() - MODES[mode].media.keys() - OF_A_CALL.keys() - {"wait"}
+    names = NAMES[name].keys() - MODES[mode].media.keys() - OF_A_CALL.keys() - {"wait", "results"}
     assert set(values) == names and values["prompt"] == "sails"
 
 
