@@ -84,9 +84,8 @@ def wanted(arguments: argparse.Namespace) -> Wanted:
     if mode is None:
         if arguments.variations != 1 or arguments.vary:
             raise BadInput.of("run_has_no_variations", what=arguments.what)
-        for name in ("id", "key"):
-            if not given.get(name):
-                raise BadInput.of("run_needs", what=arguments.what, name=name)
+        if not given.get("id"):
+            raise BadInput.of("run_needs", what=arguments.what, name="id")
         return Wanted(Call(arguments.what, given), out, arguments.json, not arguments.no_wait)
     results = run_results.named(mode, given)
     given = {name: text for name, text in given.items() if name not in results}

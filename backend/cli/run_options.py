@@ -10,8 +10,9 @@ OF_CLIPS = ("extend", "finish")
 """The endpoints that continue a finished clip, given its id and key."""
 DESCRIPTION = (
     "Makes a video or picture and saves it here. A studio that runs on this machine does it; without one,"
-    " one is started for as long as it takes. Files are given by name: image=photo.png. extend and finish"
-    " take the id and key of a clip, which --json prints."
+    " one is started for as long as it takes. Files are given by name: image=photo.png, or by the job whose"
+    " result they are: image=job:ID, image=job:ID@FRAME. extend and finish take the id of a clip. --json"
+    " prints ids and keys; a studio elsewhere needs the key too: id=ID key=KEY, image=job:ID:KEY."
 )
 
 

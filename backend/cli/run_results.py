@@ -58,9 +58,13 @@ def check(mode: ModeSpec, given: Mapping[str, str]) -> None:
 
 
 def opened(call: Call, settings: Settings | None) -> Call:
-    """The call with the keys of the jobs that it names. `settings`: of the studio of this machine, whose data
-    folder they are made with; None for another one, where they have to be given. Raises BadInput,
-    StudioError."""
+    """The call with the keys of the jobs that it names, in place of files or as the clip to go on from.
+    `settings`: of the studio of this machine, whose data folder they are made with; None for another one,
+    where they have to be given. Raises BadInput, StudioError."""
+    if call.values.get("id") and not call.values.get("key"):
+        if settings is None:
+            raise BadInput.of("run_needs", what=call.endpoint, name="key")
+        return replace(call, values={**call.values, "key": run_studio.job_key(settings, call.values["id"])})
     entries = call.values.get(PARAMETER, {})
     closed = [name for name, entry in entries.items() if not entry["key"]]
     if not closed:

@@ -50,6 +50,7 @@ TEXTS: Mapping[str, ErrorText] = {
     "extend_by_last_frame": ErrorText("The new part continues from one frame. {why}"),
     "svi_needs": ErrorText("For SVI Pro, which takes over the motion too, the engine lacks {names}."),
     "svi_no_end": ErrorText("SVI Pro cannot end at a picture."),
+    "svi_unfinished": ErrorText("The clip is not finished, and SVI Pro needs its last frames now."),
     "svi_short": ErrorText("SVI Pro needs {least} frames to continue from, and there are {frames}."),
     "svi_rate": ErrorText("SVI Pro needs a video of 16 frames a second, and this one has {fps:g}."),
     "svi_impossible": ErrorText("SVI Pro cannot be used here. {why}", "Use auto or last_frame."),

@@ -200,6 +200,8 @@ class Chains:
         """Writes a parent's state, unless it has ended meanwhile."""
         with self._writing:
             if self.parent(parent.id) is not None:
+                if not parent.inputs and (stored := self._store.get(parent.id)) is not None:
+                    parent = replace(parent, inputs=stored.inputs)  # those of a clip that has ended since
                 self._store.save(parent)
                 entry.parent = parent
 

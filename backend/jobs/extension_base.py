@@ -44,11 +44,16 @@ class Request:
 @dataclass(frozen=True)
 class Base:
     """What a part is drawn after: the parts that stay before it, with their files. `job`: the one that is
-    extended, with the facts of the joined video."""
+    extended, with the facts of the joined video; it has no files while it is not finished."""
 
     job: Job
     parts: tuple[Part, ...]
     files: tuple[Path, ...]
+
+    @property
+    def waits(self) -> bool:
+        """Whether it is a clip that is not finished."""
+        return bool(self.parts) and not self.files
 
     @property
     def seconds(self) -> float:

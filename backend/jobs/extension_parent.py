@@ -51,7 +51,10 @@ class Joined:
         before = dict(enumerate(base.files, 1))
         after = {index: own / part.file for index, part in enumerate(self.later, number + 1)}
         self._link(folder, {**before, **after})
-        parts = [replace(part, file=file_of(index)) for index, part in enumerate(base.parts, 1)]
+        parts = [
+            replace(part, file="" if base.waits else file_of(index))
+            for index, part in enumerate(base.parts, 1)
+        ]
         new = replace(self.part, job=child.id, seed=child.seed, prompt=str(child.params.get("prompt") or ""))
         if number == 1:
             new = replace(new, frames=min(self.part.frames, child.frames) or child.frames)
@@ -59,6 +62,7 @@ class Joined:
         for index, part in enumerate(self.later, number + 1):
             parts.append(replace(part, file=file_of(index), stale=True))
         frames = total(parts)
+        inputs = {} if job.awaited else dict(job.inputs)  # else they come with the clip
         params = {name: value for name, value in job.params.items() if name not in SEVERAL}
         params[EXTEND] = {"part": number}
         first = child if number == 1 else job
@@ -68,7 +72,7 @@ class Joined:
         if self.later:
             warnings = (*warnings, made("part_stale", {"number": number}))
         parent = Job(
-            job_id, child.owner, job.mode, params, dict(job.inputs), created=time.time(), seed=first.seed,
+            job_id, child.owner, job.mode, params, inputs, created=time.time(), seed=first.seed,
             width=first.width, height=first.height, frames=frames, fps=first.fps, steps=first.steps,
             warnings=warnings, resolved=first.resolved, assembly=EXTENSION, source=job.id,
             parts=tuple(parts),
@@ -79,7 +83,8 @@ class Joined:
     def _link(self, folder: Path, files: Mapping[int, Path]) -> None:
         """Links what the video was made from, the files of its parts and the end picture into its folder."""
         source = self.jobs_dir / self.base.job.id
-        input_files.link_all(source, folder)
+        if not self.base.job.awaited:
+            input_files.link_all(source, folder)
         (folder / PARTS).mkdir(parents=True, exist_ok=True)
         for index, path in files.items():
             link_or_copy(path, folder / file_of(index))

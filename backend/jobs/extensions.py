@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from backend.errors import BadInput, InputsGone, NotFound, StudioError
-from backend.jobs import folders
+from backend.jobs import folders, waiting_clip
 from backend.jobs.extension_base import (
     AUTO,
     METHODS,
@@ -28,7 +28,7 @@ from backend.jobs.extension_base import (
     whole_number,
 )
 from backend.jobs.extension_parent import Joined
-from backend.jobs.job import CANCELLED, DONE, FAILED, TERMINAL, VARIATIONS, Job
+from backend.jobs.job import CANCELLED, DONE, FAILED, TERMINAL, VARIATIONS, Job, ResultOf
 from backend.jobs.job_storage import Submission
 from backend.jobs.layout import result_name
 from backend.jobs.library import Library
@@ -104,6 +104,8 @@ class Extender:
     def _no_svi(self, base: Base, asked: Request) -> Notice | None:
         """Why the frames cannot be handed on as latents; None where they can."""
         last = base.parts[-1]
+        if base.waits:
+            return made("svi_unfinished", {})
         if asked.end_image is not None:
             return made("svi_no_end", {})
         if not svi.fits_rate(base.job.fps):
@@ -242,7 +244,7 @@ class Extender:
     # -- what is there --------------------------------------------------------------------
 
     def _base(self, job: Job, frame: Any) -> Base:
-        """A finished video up to a frame. Raises BadInput with the field."""
+        """A video up to a frame; a clip may be unfinished. Raises BadInput with the field."""
         if makes_still(job.mode):
             raise BadInput.of("extend_picture", field="id")
         if job.assembly == VARIATIONS:
@@ -250,7 +252,7 @@ class Extender:
         if job.status in (FAILED, CANCELLED):
             raise BadInput.of("source_not_made", field="id")
         if job.status != DONE:
-            raise BadInput.of("extend_unfinished", field="id")
+            return waiting_clip.base(job, frame)
         number = whole_number(frame)
         if number is None or not -1 <= number < job.frames:
             raise BadInput.of("extend_frame", frame=str(frame), last=max(0, job.frames - 1), field="frame")
@@ -295,9 +297,11 @@ class Extender:
 
     def _files(
         self, base: Base, route: Route, values: Mapping[str, Any], folder: Path
-    ) -> dict[str, Path | None]:
+    ) -> dict[str, Path | ResultOf | None]:
         """The files that the new part is drawn from: the last frame; for SVI the frames that are handed on,
         and the first picture of the clip. Raises NoOutput, DiskFull."""
+        if base.waits:
+            return {waiting_clip.FIELD: waiting_clip.last_frame(base)}
         part, file = base.parts[-1], base.files[-1]
         facts = self._decoder.video_facts(file)
         last = frame_in_file(part, facts.fps, base.job.fps, facts.frames)

@@ -13,6 +13,7 @@ from backend.jobs.job import Job
 from backend.jobs.layout import WORK, WORKFLOW, link_or_copy
 from backend.jobs.parts import GRAPH, file_of, frames_made
 from backend.jobs.results import engines_file
+from backend.jobs.waiting_clip import waits
 from backend.media.decoder import Decoder
 
 log = logging.getLogger("wan.jobs")
@@ -26,8 +27,8 @@ def join_parts(
 ) -> Job:
     """Writes the result of a joined video; `drawn`: the file of the new part. Returns the job with the frames
     and seams of its parts. Raises NoOutput, DiskFull."""
-    folder = result.parent
-    number = next((index for index, part in enumerate(parent.parts, 1) if not part.file), 0)
+    folder, job_id = result.parent, drawn.parent.name
+    number = next((i for i, part in enumerate(parent.parts, 1) if part.job == job_id and not part.file), 0)
     if not number:
         raise NoOutput.of("part_gone")
     target = folder / file_of(number)
@@ -41,6 +42,8 @@ def join_parts(
             link_or_copy(drawn.parent / WORKFLOW, graph)
         (folder / WORK).mkdir(exist_ok=True)
         with engines_file():
+            if waits(parent, job_id):
+                parent = _with_clip(decoder, parent, folder)
             facts = decoder.video_facts(target)
             parts = list(parent.parts)
             part = parts[number - 1]
@@ -54,6 +57,17 @@ def join_parts(
         raise from_os_error(error) from error
     finally:
         remove_below(folder, WORK)
+
+
+def _with_clip(decoder: Decoder, parent: Job, folder: Path) -> Job:
+    """The joined video with its clip, which was not finished at the submit and is in the folder now. Raises
+    NoOutput."""
+    clip, *others = parent.parts
+    if not (folder / file_of(1)).is_file():
+        raise NoOutput.of("part_gone")
+    facts = decoder.video_facts(folder / file_of(1))
+    clip = replace(clip, file=file_of(1), frames=min(clip.frames, facts.frames))
+    return replace(parent, parts=(clip, *others), fps=facts.fps)
 
 
 def _joined(decoder: Decoder, parent: Job, result: Path, on_progress: Callable[[float], None]) -> Job:

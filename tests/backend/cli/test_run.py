@@ -17,7 +17,9 @@ from PIL import Image
 from backend.cli import run_options
 from backend.cli.run import wanted
 from backend.cli.run_client import Client, Made
+from backend.cli.run_results import opened
 from backend.media.decoder import Decoder
+from backend.settings.model import Settings
 from backend.stopping import StopSignal
 from tests.support.app_process import app_process
 from tests.support.paths import ROOT
@@ -96,11 +98,12 @@ def test_a_clip_is_extended_and_finished(
     parser = argparse.ArgumentParser()
     run_options.add_run(parser.add_subparsers())
     user, _, password = LOGIN.partition(":")
+    settings = Settings.from_env({"WAN_DATA_DIR": str(studio[1])}, tmp_path)
 
     def made(*arguments: str) -> Made:
-        asked = wanted(parser.parse_args(["run", *arguments]))
+        call = opened(wanted(parser.parse_args(["run", *arguments])).call, settings)
         with Client(studio[0], "owner-of-a-command-01", (user, password), StopSignal()) as client:
-            found = client.make(asked.call, lambda percent, said: None)
+            found = client.make(call, lambda percent, said: None)
             return Made(found.record, client.save(found.file, tmp_path / found.name), found.name)
 
     size = ("width=64", "height=64", "seconds=0.5", "speed=fast")
@@ -110,9 +113,12 @@ def test_a_clip_is_extended_and_finished(
     longer = made("extend", *which, "prompt=It turns", *end)
     assert decoder.video_facts(longer.file).frames == longer.record["frames"] == 12
     assert longer.record["source"] == clip["id"] and longer.record["parts"][1]["seed"] == 7
-    final = made("finish", *which, "resolution=same")
+    final = made("finish", which[0], "resolution=same")
     assert final.record["source"] == clip["id"] and final.record["steps"] > clip["steps"]
     assert decoder.video_facts(final.file).frames == clip["frames"]
+    again = made("image_to_video", f"image=job:{clip['id']}@3", f"end_image=job:{clip['id']}", *size)
+    frames = {"image": {"id": clip["id"], "frame": 3}, "end_image": {"id": clip["id"], "frame": -1}}
+    assert again.record["results"] == frames and again.record["status"] == "done"
 
 
 def test_without_a_studio_one_is_started_and_stopped(tmp_path: Path, decoder: Decoder) -> None:

@@ -36,7 +36,7 @@ FILE = {"properties": {"path": {"type": "string"}}, "type": "object"}
         (["animate", "image=here.png", "video=none.mp4"], "none.mp4"),
         (["sound_to_video", "audio=none.wav"], "none.wav"),
         (["extend", "key=k"], "id=..."),
-        (["finish", "id=1"], "key=..."),
+        (["finish", "id=1", "--url", "http://127.0.0.1:1"], "key=..."),
         (["finish", "id=1", "key=k", "--variations", "3"], "one video"),
         (["hologram"], "hologram"),
     ],

@@ -235,9 +235,11 @@ def test_what_cannot_be_extended_is_refused(make: Make, engine: FakeEngine, pict
     engine.hold.clear()
     running = studio.submit(OWNER, "image_to_video", CLIP, {"image": picture})
     sheet = studio.submit(OWNER, "image_to_video", CLIP, {"image": picture}, variations=2)
+    longer = studio.extend(OWNER, running.id, running.key, **QUICK)
     with pytest.raises(BadInput) as caught:
-        studio.extend(OWNER, running.id, running.key, **QUICK)
+        studio.extend(OWNER, longer.id, longer.key, **QUICK)
     assert caught.value.why.code == "extend_unfinished"
+    studio.cancel(longer.id, longer.key)
     engine.hold.set()
     clip = ended(studio, running)
     sheet = ended(studio, sheet)

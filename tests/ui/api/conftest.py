@@ -55,6 +55,7 @@ def page(launched: Page) -> Iterator[Page]:
     launched.studio.finish_at_once, launched.studio.error = True, None
     launched.studio.submits.clear()
     launched.studio.several.clear()
+    launched.studio.named.clear()
     yield launched
 
 

@@ -7,6 +7,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from gradio_client import Client
 
 from tests.support.api_page import PNG, Page
 from tests.support.paths import ROOT
@@ -21,6 +22,19 @@ def examples(path: Path) -> list[str]:
     """The indented blocks that import gradio_client."""
     found = [textwrap.dedent(block) for block in BLOCK.findall(path.read_text(encoding="utf-8"))]
     return [block.strip() for block in found if "from gradio_client import" in block]
+
+
+def test_a_chain_is_queued_at_once(page: Page) -> None:
+    page.studio.finish_at_once = False
+    text = (ROOT / "docs/api.md").read_text(encoding="utf-8")
+    (example,) = [block for block in BLOCK.findall(text) if "queued(endpoint" in block]
+    names: dict[str, object] = {"Client": Client}
+    exec(textwrap.dedent(example).replace(ADDRESS, page.url), names)
+    picture, clip, longer = names["picture"], names["clip"], names["longer"]
+    assert isinstance(picture, dict) and isinstance(clip, dict) and isinstance(longer, dict)
+    assert page.studio.named == ["", {"image": {"id": picture["id"], "key": picture["key"]}}]
+    assert longer["source"] == clip["id"] and longer["status"] == "queued"
+    assert len({submit[0] for submit in page.studio.submits}) == 1, "one owner"
 
 
 @pytest.mark.parametrize("name", ["README.md", "docs/api.md"])
