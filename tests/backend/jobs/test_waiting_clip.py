@@ -56,8 +56,6 @@ def test_a_chain_of_three_is_queued_at_once(make: Make, engine: FakeEngine, pict
     assert list(studio.sources(OWNER, done.id, done.key)) == ["image"]
     recipe = studio.recipe(studio.result_path(done.id, done.key))
     assert recipe.mode == "image_to_video" and recipe.media["image"].sha256
-    again = ended(studio, studio.reroll(OWNER, done.id, done.key, 2))
-    assert again.status == DONE and again.frames == 17
 
 
 @pytest.mark.deep
@@ -89,6 +87,8 @@ def test_the_end_of_the_clip_decides(
     assert not studio.store.unfinished()
     if status == DONE:
         assert done.frames == 12 and studio.result_path(done.id, done.key).is_file()
+        again = ended(studio, studio.reroll(OWNER, done.id, done.key, 2))
+        assert again.status == DONE and again.frames == 12
 
 
 @pytest.mark.deep
