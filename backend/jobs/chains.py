@@ -29,7 +29,7 @@ from backend.errors import (
     ShuttingDown,
     StudioError,
 )
-from backend.jobs import recipes, results
+from backend.jobs import recipes, results, waiting_clip
 from backend.jobs.active import ActiveJobs
 from backend.jobs.assembly import assemble, write_graphs
 from backend.jobs.folders import remove_below
@@ -190,6 +190,7 @@ class Chains:
             self._active.ends.unsaved(child.id) or child
             for child in self._store.children(entry.parent.id)[entry.parent.id]
         ]
+        entry.parent = waiting_clip.with_inputs(entry.parent, self._store)
         if all(child.status in TERMINAL for child in children):
             if time.monotonic() >= entry.not_before:
                 self._assemble(entry, children)
@@ -200,8 +201,6 @@ class Chains:
         """Writes a parent's state, unless it has ended meanwhile."""
         with self._writing:
             if self.parent(parent.id) is not None:
-                if not parent.inputs and (stored := self._store.get(parent.id)) is not None:
-                    parent = replace(parent, inputs=stored.inputs)  # those of a clip that has ended since
                 self._store.save(parent)
                 entry.parent = parent
 

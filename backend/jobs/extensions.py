@@ -165,6 +165,7 @@ class Extender:
             raise BadInput.of("reroll_no_parts", field="part")
         if job.status not in TERMINAL:
             raise BadInput.of("reroll_unfinished", field="part")
+        job = waiting_clip.with_clip(job, self._jobs_dir)
         number = len(job.parts) if number == -1 else whole_number(number)
         if number is None or not 1 <= number <= len(job.parts):
             raise BadInput.of("reroll_part", part=str(number), count=len(job.parts), field="part")

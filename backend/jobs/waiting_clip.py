@@ -63,6 +63,22 @@ def keep(part: Job, store: Store, jobs_dir: Path) -> None:
         store.set_inputs(replace(parent, inputs=dict(clip.inputs)))
 
 
+def with_inputs(parent: Job, store: Store) -> Job:
+    """A joined video that has not ended, with the inputs that `keep` has stored. Raises StoreError."""
+    if parent.assembly != EXTENSION or parent.parts[0].file or parent.inputs:
+        return parent
+    stored = store.get(parent.id)
+    return parent if stored is None else replace(parent, inputs=stored.inputs)
+
+
+def with_clip(parent: Job, jobs_dir: Path) -> Job:
+    """A joined video that has ended without a result, with its clip if that was finished."""
+    if not parent.parts or parent.parts[0].file or not (jobs_dir / parent.id / file_of(1)).is_file():
+        return parent
+    clip, *others = parent.parts
+    return replace(parent, parts=(replace(clip, file=file_of(1)), *others))
+
+
 def waits(parent: Job, drawn: str) -> bool:
     """Whether the clip of a joined video was not finished when it was submitted. `drawn`: id of the job that
     draws its new part."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from backend.engines.base import Prompt
 from backend.errors import BadInput, EngineError
 from backend.jobs.job import CANCELLED, DONE, FAILED, QUEUED
 from backend.jobs.limits import Limits
@@ -89,6 +90,31 @@ def test_the_end_of_the_clip_decides(
         assert done.frames == 12 and studio.result_path(done.id, done.key).is_file()
         again = ended(studio, studio.reroll(OWNER, done.id, done.key, 2))
         assert again.status == DONE and again.frames == 12
+
+
+@pytest.mark.deep
+def test_a_part_that_fails_can_be_drawn_again_after_its_clip(
+    make: Make, engine: FakeEngine, picture: Path
+) -> None:
+    studio = make()
+    engine.hold.clear()
+    first = queued(studio, picture)
+    clip = after(studio, first)
+    longer = studio.extend(OWNER, clip.id, clip.key, **QUICK)
+
+    def fail_third(prompt: Prompt, on_event: Any) -> None:
+        if len(engine.prompts) == 3:
+            raise EngineError("Out of tricks.")
+
+    engine.script = fail_third
+    engine.hold.set()
+    failed = ended(studio, longer)
+    assert failed.status == FAILED and studio.job(clip.id, clip.key).status == DONE
+    for each in (first, clip):
+        studio.delete(OWNER, each.id, each.key)
+    again = ended(studio, studio.reroll(OWNER, failed.id, failed.key, 2))
+    assert again.status == DONE and again.frames == 17, again.error
+    assert list(studio.sources(OWNER, again.id, again.key)) == ["image"]
 
 
 @pytest.mark.deep
