@@ -16,7 +16,7 @@ from backend.jobs.views import JobView
 from backend.studio import Studio
 from tests.support.extensions import CLIP, extended, made
 from tests.support.fake_engine import FakeEngine
-from tests.support.scripted import OWNER, Make, ended, until
+from tests.support.scripted import OWNER, Make, ended
 from tests.support.small_disk import small_disk
 
 pytestmark = pytest.mark.full
@@ -178,14 +178,14 @@ def test_a_result_made_on_one_server_is_used_on_another(make: Make, picture: Pat
     one, two = FakeEngine("http://one"), FakeEngine("http://two")
     studio = make(one, two)
     clip = made(studio, picture)
-    maker, other = (one, two) if one.prompts else (two, one)
-    maker.hold.clear()
-    busy = studio.submit(OWNER, "image_to_video", {**CLIP, "seed": 9}, {"image": picture})
-    until(lambda: maker.drawing.is_set() or other.prompts)
-    following = ended(studio, next_of(studio, {"image": of(clip)})) if maker.drawing.is_set() else None
-    maker.hold.set()
-    ended(studio, busy)
-    assert following is None or (following.status == DONE and other.prompts)
+    other = two if one.prompts else one
+    one.hold.clear()
+    two.hold.clear()
+    both = [next_of(studio, {"image": of(clip, frame=frame)}) for frame in (0, 1)]
+    assert one.drawing.wait(60) and two.drawing.wait(60), "each server has one of them"
+    one.hold.set()
+    two.hold.set()
+    assert [ended(studio, job).status for job in both] == [DONE, DONE] and other.prompts
 
 
 @pytest.mark.deep
