@@ -3,8 +3,6 @@
 .venv/bin/python -m scripts.screenshots FOLDER          all of them into FOLDER
 .venv/bin/python -m scripts.screenshots FOLDER --size 375 --theme dark --scene done --sheets
                                                         some of them, four at a time on contact sheets
-.venv/bin/python -m scripts.screenshots --readme        the two of the README into docs/images, from the
-                                                        demo engine
 """
 
 from __future__ import annotations
@@ -12,12 +10,8 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
-import shutil
-import subprocess
 import sys
 import tempfile
-import time
-import urllib.request
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
@@ -25,10 +19,10 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 from playwright.sync_api import Error as BrowserError
 
-from backend.servers.ports import free_port
-from scripts.scenes import SCENES, Scene, clear, files, served
+from scripts.demo_page import launch, shown
+from scripts.scene_jobs import files
+from scripts.scenes import SCENES, Scene, clear, served
 
-ROOT = Path(__file__).resolve().parent.parent
 SIZES = {
     "1920": (1920, 1080), "1440": (1440, 900), "1366": (1366, 650), "1024": (1024, 768), "375": (375, 812),
     "844": (844, 390),
@@ -36,44 +30,8 @@ SIZES = {
 PHONES = ("375", "844")
 """Sizes with touch and without a pointer that hovers."""
 THEMES = ("light", "dark")
-OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-STEP_SECONDS = "1.2"  # slow enough to catch a preview
 PATIENCE = 15_000  # milliseconds for each step of a scene
-SETTLED = """async () => {
-  const frame = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
-  await document.fonts.ready;
-  await frame();
-  const seen = [...document.images].filter((image) => image.getClientRects().length && image.src);
-  const limit = new Promise((done) => setTimeout(done, 2000));
-  await Promise.race([Promise.allSettled(seen.map((image) => image.decode())), limit]);
-  await frame();
-}"""
 SHEET = 1600  # pixels: the width of a contact sheet
-
-
-def serve(folder: Path, engine_port: int) -> tuple[subprocess.Popen[bytes], subprocess.Popen[bytes], str]:
-    """Starts a demo engine with fault injection and the app; returns both processes and the app's URL."""
-    engine = subprocess.Popen(
-        [sys.executable, "-m", "backend.engines.demo", "--port", str(engine_port), "--faults",
-         "--dir", str(folder / "engine"), "--step-seconds", STEP_SECONDS],
-        cwd=ROOT, stdout=subprocess.DEVNULL,
-    )  # fmt: skip
-    port = free_port()
-    env = {
-        **os.environ, "COMFYUI_URL": f"http://127.0.0.1:{engine_port}", "GRADIO_SERVER_PORT": str(port),
-        "WAN_DATA_DIR": str(folder / "data"), "GRADIO_TEMP_DIR": str(folder / "uploads"),
-    }  # fmt: skip
-    app = subprocess.Popen([sys.executable, "app.py"], cwd=ROOT, env=env, stdout=subprocess.DEVNULL)
-    url = f"http://127.0.0.1:{port}"
-    for _ in range(1200):
-        try:
-            with urllib.request.urlopen(f"{url}/healthz", timeout=5) as answer:
-                if b'"ok"' in answer.read():
-                    return engine, app, url
-        except OSError:
-            pass
-        time.sleep(0.1)
-    raise SystemExit("the app did not start")
 
 
 def visitor(browser: Browser, url: str, size: str, theme: str) -> Page:
@@ -103,7 +61,7 @@ class Camera:
 
     def shot(self, page: Page, name: str) -> None:
         """Waits until fonts and images are there, and takes the window."""
-        page.evaluate(SETTLED)
+        shown(page)
         page.wait_for_timeout(250)  # events of the tab, which leave no trace on the page
         path = self.folder / f"{name}-{self.ending}.jpg"
         page.screenshot(path=path, type="jpeg", quality=90)
@@ -186,64 +144,23 @@ def everything(
                 print(name, flush=True)
 
 
-def start(page: Page, number: int) -> None:
-    """Selects a starter, presses Generate and takes the pointer off it."""
-    page.locator('#ws-card [data-act="starter"]').nth(number).click()
-    page.locator("#image_to_video-image img").first.wait_for()
-    page.wait_for_timeout(800)
-    page.locator("#image_to_video-generate").click()
-    page.mouse.move(0, 0)
-    page.locator('#ws-card .card[data-state="running"]').wait_for()
-
-
-def readme(browser: Browser, url: str) -> None:
-    """Takes the screenshots for the README."""
-    folder = ROOT / "docs" / "images"
-    folder.mkdir(parents=True, exist_ok=True)
-    page = visitor(browser, url, "1440", "dark")
-    start(page, 1)
-    page.locator('[data-live="tag"]', has_text="Preview").wait_for()
-    page.wait_for_timeout(2500)
-    page.screenshot(path=folder / "running.jpg", type="jpeg", quality=88)
-    page.context.close()
-    page = visitor(browser, url, "1440", "light")
-    start(page, 4)
-    page.locator('#ws-card .card[data-state="done"]').wait_for()
-    page.wait_for_timeout(1500)
-    page.screenshot(path=folder / "done.jpg", type="jpeg", quality=88)
-    page.context.close()
-
-
 def main() -> None:
     """Takes the screenshots that the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("folder", nargs="?", type=Path)
-    parser.add_argument("--readme", action="store_true")
+    parser.add_argument("folder", type=Path)
     parser.add_argument("--size", action="append", choices=SIZES, help="only this window size")
     parser.add_argument("--theme", action="append", choices=THEMES, help="only this theme")
     parser.add_argument("--scene", action="append", choices=SCENES, help="only this state of the page")
     parser.add_argument("--sheets", action="store_true", help="contact sheets beside the pictures")
     arguments = parser.parse_args()
-    if not arguments.folder and not arguments.readme:
-        parser.error("name a folder, or --readme")
-    path = os.environ.get("WAN_CHROMIUM") or shutil.which("chromium")
+    arguments.folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=OPTIONS)
-        if arguments.folder:
-            arguments.folder.mkdir(parents=True, exist_ok=True)
-            os.environ["GRADIO_TEMP_DIR"] = str(Path(name) / "uploads")
-            everything(
-                browser, arguments.folder, files(Path(name) / "samples"), arguments.size or tuple(SIZES),
-                arguments.theme or THEMES, arguments.scene or tuple(SCENES), arguments.sheets,
-            )  # fmt: skip
-        if arguments.readme:
-            engine, app, url = serve(Path(name), free_port())
-            try:
-                readme(browser, url)
-            finally:
-                for process in (app, engine):
-                    process.terminate()
-                    process.wait(20)
+        browser = launch(playwright)
+        os.environ["GRADIO_TEMP_DIR"] = str(Path(name) / "uploads")
+        everything(
+            browser, arguments.folder, files(Path(name) / "samples"), arguments.size or tuple(SIZES),
+            arguments.theme or THEMES, arguments.scene or tuple(SCENES), arguments.sheets,
+        )  # fmt: skip
         browser.close()
 
 

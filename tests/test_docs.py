@@ -1,4 +1,4 @@
-"""What the README says of settings and commands is what the code knows."""
+"""What the README and docs say of settings, commands and pictures is what is there."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import ast
 import re
 from pathlib import Path
 
+import av
 import pytest
+from PIL import Image
 
 from backend.settings.model import VARIABLES
-from scripts import settings_table
+from scripts import doc_pictures, recording, settings_table
 from tests.support.paths import ROOT
 from tests.support.sources import parsed
 
@@ -18,9 +20,10 @@ PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
 
 
 def test_the_table_of_settings_is_that_of_the_model() -> None:
-    assert settings_table.updated(README) == README, "run python -m scripts.settings_table"
+    page = settings_table.PAGE.read_text(encoding="utf-8")
+    assert settings_table.updated(page) == page, "run python -m scripts.settings_table"
     named = re.findall(r"^\| `((?:WAN|COMFYUI)_[A-Z_]+)` \|", README, re.M)
-    assert set(named) <= VARIABLES.keys()
+    assert named and set(named) <= VARIABLES.keys()
 
 
 def test_every_setting_has_a_meaning_and_says_what_it_takes() -> None:
@@ -38,9 +41,33 @@ def test_every_setting_that_the_code_reads_is_listed() -> None:
     assert read <= VARIABLES.keys(), read - VARIABLES.keys()
 
 
-def test_pictures_and_files_that_the_readme_names_are_there() -> None:
-    for name in re.findall(r"!\[[^]]*\]\(([^)]+)\)", README):
-        assert (ROOT / name).is_file(), name
+def test_pictures_of_the_pages_are_those_that_the_scripts_make() -> None:
+    named = set()
+    for page in PAGES:
+        for name in re.findall(r"\]\(([^)]+\.(?:jpg|mp4))\)", page.read_text(encoding="utf-8")):
+            named.add((page.parent / name).resolve())
+    made = {recording.IMAGES / name for name in doc_pictures.PICTURES} | {recording.TARGET}
+    assert named == made == set(recording.IMAGES.iterdir())
+    for path in made - {recording.TARGET}:
+        assert path.stat().st_size <= doc_pictures.BYTES, path.name
+        with Image.open(path) as picture:
+            assert (picture.format, picture.size) == ("JPEG", (doc_pictures.WIDTH, doc_pictures.HEIGHT))
+
+
+def test_the_tour_is_as_long_as_the_readme_says() -> None:
+    assert recording.TARGET.stat().st_size <= recording.BYTES
+    with av.open(str(recording.TARGET)) as tour:
+        video = tour.streams.video[0]
+        assert (video.codec_context.name, video.width, video.height) == ("h264", 1280, 800)
+        assert tour.duration is not None
+        seconds = tour.duration / av.time_base
+    said = re.search(r"\[A tour in (\d+) seconds\]", README)
+    assert said and 38 <= seconds <= 45 and abs(seconds - int(said[1])) <= 0.5
+    start = recording.TARGET.read_bytes()
+    assert 0 < start.find(b"moov") < start.find(b"mdat"), "it plays while it loads"
+
+
+def test_files_that_the_readme_names_are_there() -> None:
     for name in re.findall(r"`((?:tests|docs|benchmarks|ui)/[\w./-]+)`", README):
         assert (ROOT / name).exists(), name
 

@@ -11,7 +11,8 @@ import axe_playwright_python
 import pytest
 from playwright.sync_api import Page, expect
 
-from scripts.scenes import SCENES, clear, files
+from scripts.scene_jobs import files
+from scripts.scenes import SCENES, clear
 from scripts.scenes import served as scenes_of
 from tests.e2e.conftest import PATIENCE
 from tests.support.tiers import deep

@@ -12,9 +12,11 @@ from types import SimpleNamespace
 import pytest
 from playwright.sync_api import Browser, Page
 
-from scripts.scenes import SCENES, clear, files
+from scripts.demo_page import SETTLED
+from scripts.scene_jobs import files
+from scripts.scenes import SCENES, clear
 from scripts.scenes import served as scenes_of
-from scripts.screenshots import PHONES, SETTLED, SIZES, THEMES, Camera, visitor
+from scripts.screenshots import PHONES, SIZES, THEMES, Camera, visitor
 from tests.e2e.page_marks import RINGS, SMALL, TEXTS
 
 TABS = ("image", "sound", "animate", "fast", "text")

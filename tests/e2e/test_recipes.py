@@ -56,6 +56,7 @@ def test_a_clip_restores_its_form(visit: Callable[..., Page], photo: Path, tmp_p
     drop(page, "ws-header", clip)
     expect(prompt(page)).to_have_value(PROMPT)
     expect(page.locator(".ws-said")).to_have_text("Settings of boat.mp4 restored. Undo brings back yours.")
+    expect(page.locator(".ws-said")).to_have_css("padding", "12px 16px")
     expect(page.locator("#tab-image .ws-line").first).to_contain_text("fjord.jpg")
     expect(page.locator("#image_to_video-seconds label.selected")).to_have_text("2 s")
     page.locator('.draft[data-mode="image_to_video"] [data-draft="undo"]').click()
@@ -79,6 +80,7 @@ def test_a_clip_restores_its_form(visit: Callable[..., Page], photo: Path, tmp_p
     expect(page.locator("#tab-image")).to_contain_text(
         "The file that was used for Picture is not among yours"
     )
+    expect(page.locator("#image_to_video-end_image h2")).to_have_css("font-size", "13px")
 
     # A file that says nothing changes nothing; a graph of ComfyUI, pasted, opens its tab
     Image.new("RGB", (64, 64)).save(tmp_path / "none.png")

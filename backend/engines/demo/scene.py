@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw
 from backend.engines.demo.camera import Camera, camera_for
 from backend.engines.demo.paint import Painting
 from backend.engines.demo.values import Frames, Scene, Sound, fit
-from backend.engines.demo.watermark import add_watermark
+from backend.engines.demo.watermark import add_watermark, without_watermark
 
 FPS = 16.0  # WAN's frame rate; times the hand-held movement
 ROOM = 1.18  # the image is kept larger than the frame by this factor, so that zooming in stays sharp
@@ -104,7 +104,8 @@ class RenderedScene:
     def _roomy(self, frames: Frames | None) -> Image.Image | None:
         if frames is None:
             return None
-        return fit(frames.frame(0), round(self.width * ROOM), round(self.height * ROOM))
+        image = without_watermark(frames.frame(0))
+        return fit(image, round(self.width * ROOM), round(self.height * ROOM))
 
     @cached_property
     def _painting(self) -> Painting:

@@ -31,7 +31,7 @@ from backend.engines.demo.values import (
     crop_box,
     fit,
 )
-from backend.engines.demo.watermark import plate
+from backend.engines.demo.watermark import add_watermark, plate, without_watermark
 from tests.support import demo_graphs as graphs
 from tests.support import demo_inputs
 from tests.support.waiting import until
@@ -179,6 +179,19 @@ def test_the_watermark_scales_with_the_image(width: int) -> None:
     label, (x, y) = plate(width, width * 9 // 16)
     assert label.width + 2 * x <= width and label.height + y <= width * 9 // 16
     assert label.height >= 8 and 0.05 < label.width / width < 0.6
+
+
+@pytest.mark.parametrize("size", [(512, 288), (832, 480), (1280, 720), (480, 832)])
+def test_a_clip_that_begins_with_a_frame_of_another_shows_one_watermark(size: tuple[int, int]) -> None:
+    sky = np.linspace((40, 60, 110), (220, 200, 160), size[1])[:, None].repeat(size[0], axis=1)
+    picture = Image.fromarray(sky.astype(np.uint8))
+    assert without_watermark(picture) is picture
+    file = io.BytesIO()
+    add_watermark(picture.copy()).save(file, "JPEG", quality=60)
+    with Image.open(file) as marked:
+        covered = without_watermark(marked.convert("RGB"))
+    away = np.abs(np.asarray(covered).astype(float) - np.asarray(picture)).max()
+    assert away < 40, "nothing of the letters or the plate is left"
 
 
 def test_previews_clear_up_and_stay_small() -> None:
