@@ -107,10 +107,10 @@ def tour(page: Page, by: Visitor) -> None:
     by.write(page.locator("#image_to_video-prompt textarea"), PROMPT)
     by.press(page.locator("#image_to_video-seconds label").first)
     by.choose(page.locator("#image_to_video-count"), "4")
-    by.rest(0.9)
+    by.rest(0.7)
     by.press(page.locator("#image_to_video-generate:not([disabled])"), card.locator(".cell").nth(3))
     page.evaluate("scrollTo(0, 0)")
-    with by.within(5.0):
+    with by.within(4.5):
         card.locator('.card[data-state="done"]').wait_for()
 
     by.press(card.locator('[data-s="play"]'))
@@ -122,11 +122,11 @@ def tour(page: Page, by: Visitor) -> None:
     with by.within(2.2):
         card.locator('.card[data-state="done"]').wait_for()
         page.wait_for_function(f"{CLIP}?.currentTime > 0")
-    by.rest(1.5)
+    by.rest(1.3)
 
     final = content(page)
     extend(page, by)
-    by.rest(3.0)
+    by.rest(2.8)
     clear = page.locator('.draft[data-mode="image_to_video"] [data-draft="clear"]')
     by.press(clear)
     with by.within(0.3):
@@ -143,7 +143,7 @@ def tour(page: Page, by: Visitor) -> None:
         drop(page, FILE, final)
         expect(page.locator("#image_to_video-prompt textarea")).to_have_value(PROMPT)
         page.locator("#image_to_video-image img").first.wait_for()
-    by.rest(2.6)
+    by.rest(2.5)
 
 
 def compare(page: Page, by: Visitor) -> None:
@@ -158,13 +158,12 @@ def compare(page: Page, by: Visitor) -> None:
     with by.within(0.3):
         page.wait_for_function(COMPARED)
     by.press(dialog.locator("label", has_text="Slider"))
-    by.press(dialog.locator('[data-c="play"]'))
     with by.within(0.4):
         by.point(dialog.get_by_role("slider", name="Divider between A and B"))
     page.mouse.down()
     middle, high = by.x, by.y
     for across in (-260, 240, 0):
-        with by.within(0.8):
+        with by.within(0.75):
             by.move(middle + across, high)
     page.mouse.up()
     by.rest(0.3)
@@ -186,7 +185,7 @@ def extend(page: Page, by: Visitor) -> None:
     by.write(dialog.locator("textarea"), NEXT)
     by.press(dialog.locator('[data-field="seconds"] label').first)
     by.press(dialog.locator("[data-dialog-submit]"))
-    with by.within(2.8):
+    with by.within(2.4):
         dialog.wait_for(state="hidden")
         card.locator(f'.card[data-state="done"]:not([data-shown="{first}"])').wait_for()
         card.locator(".parts li").nth(1).wait_for()
@@ -207,6 +206,7 @@ def record(browser: Browser, url: str) -> Tour:
     session.on("Page.screencastFrame", painted)
     session.send("Page.startScreencast", {"format": "jpeg", "quality": 90})
     tour(page, Visitor(page, made))
+    made.end = time.time()
     session.send("Page.stopScreencast")
     page.context.close()
     return made

@@ -34,13 +34,15 @@ class Tour:
     carried: list[tuple[float, float, str]] = field(default_factory=list)
     """(from, to, file name) of each file that is dragged over the page."""
 
+    end: float = 0.0
+
     def times(self) -> list[float]:
         """The recorded time of every frame of the file: a step that took too long runs faster."""
         found: list[float] = []
-        now, end = self.pictures[0][0], self.pictures[-1][0]
+        now = self.pictures[0][0]
         steps = iter(self.steps)
         step = next(steps, None)
-        while now < end:
+        while now < self.end:
             found.append(now)
             while step is not None and now >= step[1]:
                 step = next(steps, None)
