@@ -77,7 +77,7 @@ def test_three_drafts_play_in_step_and_the_best_is_finished(
     page.wait_for_function(IN_STEP)
     page.get_by_role("button", name="Finish all").click()  # behind a dialog nothing plays
     page.wait_for_function(STANDS)
-    page.keyboard.press("Escape")
+    page.locator("#ws-dialog-final").get_by_role("button", name="Cancel").click()
     expect(page.get_by_role("button", name="Finish all")).to_be_focused()
     page.keyboard.press("k")
     page.wait_for_function(IN_STEP)

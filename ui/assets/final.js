@@ -98,6 +98,12 @@
   const open = async (jobs, from) => {
     const dialog = studio.dialog.make({ name: "final", heading: text("final_make") });
     const mine = (asked += 1);
+    if (!$("[data-dialog-close]", dialog.foot)) {
+      const cancel = part("button", "btn", text("withdraw"));
+      cancel.type = "button";
+      cancel.setAttribute("data-dialog-close", "");
+      dialog.foot.append(cancel);
+    }
     dialog.body.replaceChildren(part("p", "final-waits", text("final_waits")));
     dialog.body.onchange = null;
     $(".make", dialog.foot)?.remove();
