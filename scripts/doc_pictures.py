@@ -141,7 +141,7 @@ def longer(page: Page, wanted: Collection[str]) -> None:
     page.locator('#ws-card [data-open="extend"]').click()
     dialog = page.locator("#ws-dialog-extend")
     dialog.locator('[data-x="length"]:not(:empty)').wait_for()
-    dialog.locator("textarea").fill("The northern lights fade, the camera pulls back over the snow")
+    dialog.locator("textarea").fill("The camera pushes in over the snow, the northern lights fade")
     dialog.locator('[data-x="time"]:not(:empty)').wait_for()
     if "extend.jpg" in wanted:
         take(page, "extend.jpg")
