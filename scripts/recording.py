@@ -18,7 +18,7 @@ from typing import Any
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from scripts.demo_page import IMAGES, demo_page, launch, opened, starter
-from scripts.doc_pictures import CLIP
+from scripts.doc_pictures import CLIP, COMPARED
 from scripts.scene_views import drop
 from scripts.tour_file import HEIGHT, WIDTH, Tour, encode
 
@@ -34,10 +34,6 @@ NEXT = "The camera pushes in towards the sun"
 IN_STEP = """() => {
   const clips = [...document.querySelectorAll("#ws-card .cell video")];
   return clips.length === 4 && clips.every((clip) => !clip.paused && clip.currentTime > 0.2);
-}"""
-COMPARED = """() => {
-  const clips = [...document.querySelectorAll("#ws-dialog-compare video")];
-  return clips.length === 2 && clips.every((clip) => clip.readyState > 1 && !clip.seeking);
 }"""
 
 
