@@ -1,4 +1,4 @@
-"""Writes the table of docs/settings.md from the settings model: `python -m scripts.settings_table`."""
+"""Writes the tables of settings in docs/settings.md and the README: `python -m scripts.settings_table`."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from pathlib import Path
 
 from backend.settings.model import VARIABLES
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "settings.md"
+ROOT = Path(__file__).resolve().parents[1]
+PAGE, README = ROOT / "docs" / "settings.md", ROOT / "README.md"
 HEAD = "| name | default | takes | meaning |\n|---|---|---|---|\n"
+DEFAULTS_HEAD = "| setting | default |\n|---|---|\n"
 
 
 def rows() -> str:
@@ -19,12 +21,29 @@ def rows() -> str:
     return lines.replace("](docs/", "](")
 
 
+def defaults() -> str:
+    """One line of the README for each variable."""
+    return "".join(
+        f"| `{one.name}` | {one.default}{' ' if one.default else ''}|\n" for one in VARIABLES.values()
+    )
+
+
 def updated(text: str) -> str:
-    """The page with the rows of today. Rows of Gradio's own variables follow them and stay."""
-    before, _, rest = text.partition(HEAD)
-    after = rest[rest.index("| `GRADIO_") :]
-    return before + HEAD + rows() + after
+    """docs/settings.md with the rows of today."""
+    return _replaced(text, HEAD, rows())
+
+
+def updated_readme(text: str) -> str:
+    """The README with the rows of today."""
+    return _replaced(text, DEFAULTS_HEAD, defaults())
+
+
+def _replaced(text: str, head: str, lines: str) -> str:
+    """Rows of Gradio's own variables follow them and stay."""
+    before, _, rest = text.partition(head)
+    return before + head + lines + rest[rest.index("| `GRADIO_") :]
 
 
 if __name__ == "__main__":
     PAGE.write_text(updated(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    README.write_text(updated_readme(README.read_text(encoding="utf-8")), encoding="utf-8")

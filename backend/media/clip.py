@@ -118,12 +118,14 @@ def _frames_and_rate(packets: int, seconds: float, track: VideoStream) -> tuple[
 
 def _frame_notes(frame: VideoFrame) -> list[Notice]:
     """What is converted in the pictures, by the first of them."""
-    found = {
-        "note_interlaced": frame.interlaced_frame,
-        "note_hdr": frame.color_trc in _HDR_CURVES,
-        "note_transparent": see_through(frame),
-    }
-    return [made(code, {}) for code, holds in found.items() if holds]
+    notes: list[Notice] = []
+    if frame.interlaced_frame:
+        notes.append(made("note_interlaced", {}))
+    if frame.color_trc in _HDR_CURVES:
+        notes.append(made("note_hdr", {}))
+    if see_through(frame):
+        notes.append(made("note_transparent", {}))
+    return notes
 
 
 def cut(
