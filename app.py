@@ -66,7 +66,7 @@ def main(argv: Sequence[str] | None = None, here: Path = HERE) -> int:
     try:
         user_folders.check_temporary()
         if arguments.command == "compile":
-            return run_compile(arguments)
+            return run_compile(arguments, lambda: _settings(log_file=False))
         if arguments.command == "models":
             return run_models(arguments, here)
         if arguments.command == "nodes":

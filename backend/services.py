@@ -30,13 +30,16 @@ from backend.jobs.scheduler import Scheduler
 from backend.jobs.server_facts import found_by
 from backend.jobs.store import Store
 from backend.jobs.submission import Submitter
+from backend.jobs.used_files import UsedFiles
 from backend.jobs.views import EXTEND
 from backend.jobs.waiting_list import WaitingList
 from backend.jobs.watch import Watch
 from backend.media.decoder import Decoder
 from backend.models.choices import NAME, Choices
 from backend.models.fetcher import Fetcher
-from backend.models.finder import Finder
+from backend.models.file_hashes import hashes_of
+from backend.models.finder import Finder, roots_of
+from backend.models.hasher import Hasher
 from backend.security import secret_file, tokens
 from backend.security.admin import Admins
 from backend.servers.fleet import Servers
@@ -78,17 +81,19 @@ class Services:
         offers = Offers(self.servers.engines, facts_of)
         self.loras = LoraLibrary(offers, self.decoder, EndpointLoras(settings, self.store.done_on))
         cards = Cards(settings.data_dir).of
+        self.hasher = Hasher(hashes_of(settings))
+        used = UsedFiles(self.hasher, lambda: roots_of(settings))
         self.scheduler = Scheduler(
             self.store, settings.jobs_dir, self.servers.engines,
             lambda job, engine: preflight.compiled(job, engine, facts_of), self.decoder,
             models_of=offers.models_of, recover=self.servers.recover, limits=self.limits,
-            cards=cards, complete=self._complete, recipes=settings.recipes,
+            cards=cards, complete=self._complete, recipes=settings.recipes, used=used,
         )  # fmt: skip
         self.machine = Machine(
             settings, self.servers.engines, self.scheduler, self.store.check,
             lambda: [process.ended for process in self.servers.processes],
         )  # fmt: skip
-        self.fetcher = Fetcher(settings)
+        self.fetcher = Fetcher(settings, verified=self.hasher.hashes.note)
         self.model_fetch = ModelFetch(self.fetcher, settings.models_dir, self.machine.engines)
         self._keep_results()
         self.watch = Watch(self.scheduler, self.library)
@@ -133,7 +138,10 @@ class Services:
     def _accept_jobs(self, offers: Offers, cards: CardOf) -> None:
         """What makes jobs of requests, files and results; needs the library."""
         settings = self.settings
-        self.recipes = RecipeLibrary(self.store, self.library, self.decoder, offers, settings.jobs_dir)
+        self.recipes = RecipeLibrary(
+            self.store, self.library, self.decoder, offers, settings.jobs_dir, self.hasher,
+            lambda: roots_of(settings), hashes=settings.recipes,
+        )  # fmt: skip
 
         def now() -> Settings:
             return self.settings
@@ -196,6 +204,7 @@ class Services:
         self.closing.set()
         self.deletions.close()
         self.fetcher.cancel()
+        self.hasher.close()
         self.scheduler.stop()
         self.decoder.stop_waiting()
         self.reads.close()

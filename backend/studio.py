@@ -173,15 +173,9 @@ class Studio:
     # -- finals ---------------------------------------------------------------------------
 
     def finish(
-        self,
-        owner: str,
-        id: str,
-        key: str,
-        *,
-        resolution: str = "480p",
-        speed: str = "quality",
+        self, owner: str, id: str, key: str, *, resolution: str = "480p", speed: str = "quality",
         user: str = "",
-    ) -> JobView:
+    ) -> JobView:  # fmt: skip
         """Queues the final of a clip, from its creator's files and with its seed (see Finals.finish).
         resolution: 480p, 720p or same. Raises NotFound, NotAllowed for everyone but the owner, BadInput,
         InputsGone, and what a submission raises."""
@@ -306,8 +300,7 @@ class Studio:
     # -- recipes --------------------------------------------------------------------------
 
     def recipe(self, path: Path) -> Recipe:
-        """What an uploaded video, picture or JSON file says about how it was made. Raises BadInput,
-        BadMedia."""
+        """How the file of a video or picture, or a JSON file, was made. Raises BadInput, BadMedia."""
         return self._services.recipes.read(path)
 
     def recipe_of(self, owner: str, id: str, key: str) -> Recipe:
@@ -318,8 +311,12 @@ class Studio:
         """The files of a recipe that are here among the owner's own, by parameter."""
         return self._services.recipes.sources(owner, recipe)
 
+    def recipe_here(self, recipe: Recipe) -> Recipe:
+        """The recipe with the names that its LoRAs have here, after `recipe_lacks` has compared them."""
+        return self._services.recipes.here(recipe)
+
     def recipe_lacks(self, owner: str, recipe: Recipe) -> tuple[Lacking, ...]:
-        """What of a recipe is not here."""
+        """What of a recipe is not here, or has another name here. Reads files."""
         return self._services.recipes.lacking(owner, recipe)
 
     # -- progress and the queue -----------------------------------------------------------

@@ -57,7 +57,7 @@ def for_repetition(
 ) -> Resolved | None:
     """The `stored` Resolved of a job with the values `earlier`, as far as it holds for these `values`; None
     where they differ in what a run is resolved by. Absent values are the mode's defaults."""
-    found = Resolved.from_json(stored)
+    found = _without_digests(stored)
     own = {field.name: field.default for field in MODES[mode].fields}
     changed = {n for n in {*earlier, *values} if earlier.get(n, own.get(n)) != values.get(n, own.get(n))}
     if found is None or not changed <= FREE:
@@ -68,7 +68,7 @@ def for_repetition(
 def for_final(stored: Mapping[str, Any], resized: bool, other_speed: bool) -> Resolved | None:
     """The `stored` Resolved of a clip, as far as it applies to its final. `resized`, `other_speed`: whether
     the final has another size or speed. None where nothing is known."""
-    found = Resolved.from_json(stored)
+    found = _without_digests(stored)
     if found is None:
         return None
     if resized:
@@ -79,6 +79,12 @@ def for_final(stored: Mapping[str, Any], resized: bool, other_speed: bool) -> Re
     files = {role: name for role, name in found.files.items() if role not in left}
     nodes = tuple(name for name in found.nodes if name not in NODES_OF_SPEED)
     return replace(found.without(OF_SPEED), files=files, distilled=(), nodes=nodes, free=NODES_OF_SPEED)
+
+
+def _without_digests(stored: Mapping[str, Any]) -> Resolved | None:
+    """A stored Resolved for another run, whose files are looked at again."""
+    found = Resolved.from_json(stored)
+    return replace(found, digests={}) if found is not None else None
 
 
 def resolved_of(params: ModeParams, made: Compiled, catalog: Catalog, server: ServerFacts) -> Resolved:

@@ -6,28 +6,41 @@ import argparse
 import json
 import secrets
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from backend.cli.console import complain
 from backend.errors import BadInput, StudioError, from_os_error
 from backend.jobs.input_files import measured
 from backend.jobs.params import make_params
 from backend.jobs.preflight import compile_for
-from backend.jobs.recipe import RecipeFile
+from backend.jobs.recipe import Lacking, Recipe, RecipeFile
+from backend.jobs.recipe_match import Disk, Matched, matched
 from backend.jobs.recipe_texts import recipe_in
 from backend.jobs.workflow_files import zipped
 from backend.media.decoder import Decoder
-from workflows.graph.node_contract import facts, recorded
+from backend.models.file_hashes import hashes_of
+from backend.models.finder import roots_of
+from backend.models.hasher import Hasher
+from backend.notices import words
+from workflows.catalog import load_catalog
+from workflows.graph.node_contract import RoleFile, ServerFacts, facts, recorded
 from workflows.modes.parsing import params_from_text
 from workflows.modes.registry import MODES
+from workflows.notice import Notice, made
 from workflows.params.limits import RANDOM_SEEDS
 from workflows.params.media import Media
 from workflows.params.values import InvalidParam
+from workflows.resolved import Resolved
 from workflows.spec import ModeParams
 
+if TYPE_CHECKING:
+    from backend.settings.model import Settings
+
+HASH_SECONDS = 600.0
+"""How long files are hashed that a recipe may mean."""
 DEFAULT_WIDTH, DEFAULT_HEIGHT, DEFAULT_SECONDS = 832, 480, 5.0
 """The assumed size in pixels and duration of a media file that does not exist."""
 
@@ -59,13 +72,14 @@ def add_compile(commands: Any) -> None:
     )
 
 
-def run_compile(arguments: argparse.Namespace) -> int:
-    """Compiles and prints. Returns 0, or 2 for wrong use with the reason on stderr."""
+def run_compile(arguments: argparse.Namespace, settings: Callable[[], Settings] | None = None) -> int:
+    """Compiles and prints. Returns 0, or 2 for wrong use with the reason on stderr. settings: of this
+    machine, whose files a recipe is compared with."""
     try:
         if bool(arguments.recipe) == bool(arguments.mode):
             raise BadInput.of("mode_or_recipe")
         if arguments.recipe:
-            graphs = compile_recipe(Path(arguments.recipe))
+            graphs = compile_recipe(Path(arguments.recipe), settings)
         else:
             graphs = compile_command(arguments.mode, arguments.values)
     except BadInput as error:
@@ -136,10 +150,16 @@ def params_of(mode: str, given: Mapping[str, str]) -> ModeParams:
         ) from error
 
 
-def compile_recipe(path: Path) -> list[dict[str, Any]]:
-    """The graphs of the recipe in a file. Each input file is named after its parameter. Raises BadInput."""
+def compile_recipe(path: Path, settings: Callable[[], Settings] | None = None) -> list[dict[str, Any]]:
+    """The graphs of the recipe in a file, with the names that its models and LoRAs have on this machine, else
+    their names in the recipe. Each input file is named after its parameter. Raises BadInput."""
     with Decoder() as decoder:
-        found = recipe_in(decoder.metadata(path))
+        here = Matched(recipe_in(decoder.metadata(path)))
+    if settings is not None and _is_hashed(here.recipe):
+        here = _on_this_machine(here.recipe, settings())
+    for one in here.notices:
+        complain(words(_about(one)))
+    found = here.recipe
     fields = MODES[found.mode].media
     media = {
         name: _measured(
@@ -153,7 +173,52 @@ def compile_recipe(path: Path) -> list[dict[str, Any]]:
     values = {name: value for name, value in found.values.items() if name not in ("variations", "vary")}
     values["seed"] = secrets.randbelow(RANDOM_SEEDS) if seed == -1 else seed
     params = make_params(found.mode, values, media)
-    return list(compile_for(params, facts(recorded()), "command").graphs)
+    return list(compile_for(params, _server(found, here.models), "command").graphs)
+
+
+def _about(one: Lacking) -> Notice:
+    """What to say of a file of a recipe."""
+    if one.here:
+        return made("recipe_file_renamed", {"name": one.name, "here": one.here})
+    if one.kind in ("other_model", "other_lora"):
+        return made("recipe_file_differs", {"name": one.name})
+    if one.kind in ("unread_model", "unread_lora"):
+        return made("recipe_file_unread", {"name": one.name})
+    return made("recipe_file_lacking", {"name": one.name})
+
+
+def _is_hashed(found: Recipe) -> bool:
+    """Whether a recipe has the hash of any of its files."""
+    return any(one.sha256 for one in found.models) or any(one.sha256 for one in found.loras)
+
+
+def _server(found: Recipe, here: Mapping[str, str]) -> ServerFacts:
+    """The recorded server with the files of the recipe in their roles. here: role -> name on this machine."""
+    resolved = Resolved.from_json(found.resolved) or Resolved()
+    names = {**resolved.files, **here}
+    usual = {file.role: file.name for file in load_catalog().files}
+    models = {
+        role: RoleFile(name, role in resolved.distilled)
+        for role, name in names.items()
+        if role in usual and (name != usual[role] or role in resolved.distilled)
+    }
+    server = facts(recorded())
+    return replace(server, models={**server.models, **models})
+
+
+def _on_this_machine(found: Recipe, settings: Settings) -> Matched:
+    """The recipe with the names of files of this machine that have their content; files are hashed as long as
+    it takes."""
+    if not settings.recipes:
+        return Matched(found)
+    roots, hasher = roots_of(settings), Hasher(hashes_of(settings))
+    folders = {file.folder for file in load_catalog().files}
+    lists = {folder: tuple(roots.names(folder)) for folder in folders}
+    used = (Resolved.from_json(found.resolved) or Resolved()).files
+    try:
+        return matched(found, Disk(roots, lists, used), hasher, HASH_SECONDS)
+    finally:
+        hasher.close()
 
 
 def _as_media(name: str, file: RecipeFile) -> Media:

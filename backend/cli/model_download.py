@@ -16,6 +16,7 @@ from backend.cli.console import complain, plain_table, print_table, say, termina
 from backend.engines.base import EngineInfo
 from backend.errors import BadInput, StudioError
 from backend.formatting import duration_text
+from backend.models.file_hashes import hashes_of
 from backend.models.inventory import FileState
 from backend.models.meter import LastSpeed, Meter
 from backend.models.needs import states, wanted
@@ -186,7 +187,7 @@ def _run(settings: Settings, files: Sequence[ModelFile], found: Sequence[FileSta
     from backend.models.download import download as fetch
 
     meter = Meter()
-    progress = Progress(say, terminal(), watch=meter.watch)
+    progress = Progress(say, terminal(), watch=meter.watch, verified=hashes_of(settings).note)
     try:
         refused: list[StudioError] = fetch(files, found, settings.models_dir, hub, progress, meter=meter)
     except KeyboardInterrupt:

@@ -20,6 +20,7 @@ from backend.cli.model_download import add_download, download
 from backend.errors import BadInput
 from backend.models import paths as model_paths
 from backend.models.assigned import shown_name
+from backend.models.file_hashes import hashes_of
 from backend.models.inventory import (
     DAMAGED,
     MISSING,
@@ -124,7 +125,8 @@ def check(settings: Settings, mode: str, read_all: bool = False, as_json: bool =
     asked = ask_servers(settings)
     servers = by_server(settings, infos(asked))
     if read_all:
-        servers = tuple(_hashed(one, mode, catalog) for one in servers)
+        progress = Progress(complain, terminal(stderr=True), verified=hashes_of(settings).note)
+        servers = tuple(_hashed(one, mode, catalog, progress) for one in servers)
     good = _complete(servers, mode)
     if as_json:
         found = _data(settings, asked, servers, mode)
@@ -147,13 +149,12 @@ def check(settings: Settings, mode: str, read_all: bool = False, as_json: bool =
     return 0 if good else 1
 
 
-def _hashed(server: ServerModels, mode: str, catalog: Catalog) -> ServerModels:
+def _hashed(server: ServerModels, mode: str, catalog: Catalog, progress: Progress) -> ServerModels:
     """The same with the checksums of the files that are on this disk."""
     if not server.local:
         return server
     found = server.overview
     chosen = {f.file.role for f in found.files if not mode or mode in f.file.modes}
-    progress = Progress(complain, terminal(stderr=True))
     each = [hashed(f, progress, catalog) if f.file.role in chosen else f for f in found.files]
     return replace(server, overview=overview(each, catalog, found.store))
 
@@ -212,7 +213,12 @@ def show_table(found: Sequence[FileState], mode: str = "") -> None:
 def move_in(settings: Settings, source: Path, dry_run: bool) -> int:
     """Migrates. Returns 0 when everything was moved, else 1."""
     try:
-        report = migrate(source, settings.models_dir, Progress(say, terminal()), dry_run=dry_run)
+        report = migrate(
+            source,
+            settings.models_dir,
+            Progress(say, terminal(), verified=hashes_of(settings).note),
+            dry_run=dry_run,
+        )
     except KeyboardInterrupt:
         complain("Stopped. Nothing is lost; run the same command again to continue.")
         return 1

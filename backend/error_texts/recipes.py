@@ -19,6 +19,10 @@ TEXTS: Mapping[str, ErrorText] = {
         "This file does not say how it was made.",
         "Use a video or picture as Wan Studio or ComfyUI saved it: many sites remove what is in a file.",
     ),
+    "recipe_file_renamed": ErrorText("{name} is called {here} on this machine."),
+    "recipe_file_differs": ErrorText("{name} is another file on this machine, of the same name."),
+    "recipe_file_unread": ErrorText("{name} is not compared with all files of this machine."),
+    "recipe_file_lacking": ErrorText("{name} is not on this machine."),
     "text_too_long": ErrorText(
         "{upload} has more than the {most} MB that a recipe may have.",
         "Use a video or picture that Wan Studio or ComfyUI wrote, or its JSON file.",

@@ -35,6 +35,7 @@ from backend.jobs.prompt_run import run_prompt
 from backend.jobs.recovery import AGAIN, another_attempt, resume_point
 from backend.jobs.segments import Segments, title_of
 from backend.jobs.store import Store
+from backend.jobs.used_files import UsedFiles
 from backend.media.decoder import Decoder
 from workflows.compile import Compiled
 from workflows.notice import Notice
@@ -50,7 +51,7 @@ Compiler = Callable[[Job, Engine], Compiled]
 @dataclass
 class Execution:
     """Runs jobs. `save` writes the running job to disk. `pauses`: seconds between tries to fetch a result.
-    `recipes`: whether results carry their recipe."""
+    `recipes`: whether results carry their recipe; `used`: hashes the files that they name."""
 
     store: Store
     decoder: Decoder
@@ -61,6 +62,7 @@ class Execution:
     pauses: Sequence[float] = Limits().fetch
     cards: CardOf = no_card
     recipes: bool = True
+    used: UsedFiles | None = None
 
     def run(self, engine: Engine, job: Job, live: LiveJob, compiled: Compiled | None = None) -> Job:
         """The job with the facts of its result; the caller writes its final state. Raises StudioError.
@@ -86,6 +88,8 @@ class Execution:
             tracker.restore(job.timings, self.clock(), now, adopted=bool(job.prompt_id))
             tracker.enter_own_work(now)
         job = sink.save(self._begun(_described(job, compiled, engine)))
+        used = self.used if self.recipes and not takes_whole(engine.info()) else None
+        files = used.begin(job.resolved, engine.info()) if used is not None else {}
         write_text(folder / WORKFLOW, _pretty(compiled.graphs))
         for index in range(first, len(compiled.graphs)):
             prompt = self._prepare(engine, job, sink, segments, index)
@@ -99,6 +103,8 @@ class Execution:
         job = replace(job, reused=reuse.counted(compiled, sink.live.cached))
         job = results.with_seam(self.decoder, job, result)
         job = _warned(job, sink.live, segments.notices)
+        if used is not None:
+            job = replace(job, resolved=used.with_digests(job.resolved, files))
         recipes.finish(self.decoder, job, result, recipes=self.recipes)
         return replace(job, size=result.stat().st_size)
 

@@ -1,8 +1,8 @@
 """A recipe: what a video or picture was made with, as it stands in the file itself.
 
     {"version": 1, "made_by": "Wan Studio", "settings": {...}, "media": {"image": {"sha256": "...", ...}},
-     "result": {...}, "resolved": {...}, "models": [...], "loras": [...], "engine": "...", "comfyui": "...",
-     "graphs": [...]}
+     "result": {...}, "resolved": {...}, "models": [{"name": "...", "role": "...", "sha256": "..."}],
+     "loras": [...], "engine": "...", "comfyui": "...", "graphs": [...]}
 
 `settings` is the form of workflows/modes/settings_json.py. A recipe goes wherever its file goes: it has no
 path, owner, key, address or name of an upload. Pure.
@@ -37,7 +37,16 @@ Graph = Mapping[str, Any]
 Origin = Literal["wan_studio", "settings", "comfyui", "parameters"]
 """What was read: a recipe, settings alone (such as a preset), a graph of ComfyUI, or the text of a WebUI of
 Stable Diffusion."""
-Lack = Literal["model", "lora", "node", "file", "setting"]
+Lack = Literal[
+    "model", "lora", "node", "file", "setting",
+    "other_model", "other_lora", "unread_model", "unread_lora",
+    "renamed_model", "renamed_lora", "unused_model",
+]  # fmt: skip
+"""What of a recipe is not here; `other_`: a file of that name with other content is; `unread_`: a file that
+may be it is being hashed. Or what is here: `renamed_`: used under another name; `unused_`: not used for its
+role."""
+HERE: frozenset[Lack] = frozenset({"renamed_model", "renamed_lora", "unused_model"})
+"""Those that name a file which is here."""
 
 
 @dataclass(frozen=True)
@@ -55,15 +64,36 @@ class RecipeFile:
 
 @dataclass(frozen=True)
 class RecipeModel:
-    """A model file or LoRA. `sha256`: of the published file of that name, "" where none is known."""
+    """A model file. `sha256`: of the file that was used, "" where it is not known; `bytes`: its size, 0 where
+    it is not known; `published`: the file was not read, the hash is that of the published file of its name.
+    """
 
     name: str
     role: str = ""
     sha256: str = ""
+    bytes: int = 0
+    published: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """As it is written."""
         return {name: value for name, value in vars(self).items() if value}
+
+
+@dataclass(frozen=True)
+class RecipeLora:
+    """A LoRA of the creator's own, by the name that was asked for. `partner`: of a pair the file of the other
+    expert."""
+
+    name: str
+    sha256: str = ""
+    bytes: int = 0
+    partner: RecipeModel | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """As it is written, without strengths."""
+        given = {"name": self.name, "sha256": self.sha256, "bytes": self.bytes}
+        partner = {"partner": self.partner.to_json()} if self.partner is not None else {}
+        return {name: value for name, value in given.items() if value} | partner
 
 
 @dataclass(frozen=True)
@@ -78,7 +108,7 @@ class Recipe:
     origin: Origin = "wan_studio"
     left_out: tuple[str, ...] = ()
     models: tuple[RecipeModel, ...] = ()
-    loras: tuple[str, ...] = ()
+    loras: tuple[RecipeLora, ...] = ()
     result: Mapping[str, float] = field(default_factory=dict)
     resolved: Mapping[str, Any] = field(default_factory=dict)
     engine: str = ""
@@ -100,7 +130,7 @@ class Recipe:
             "origin": self.origin,
             "result": dict(self.result),
             "models": [model.to_json() for model in self.models],
-            "loras": list(self.loras),
+            "loras": [lora.to_json() for lora in self.loras],
             "engine": self.engine,
             "comfyui": self.comfyui,
         }
@@ -109,11 +139,14 @@ class Recipe:
 @dataclass(frozen=True)
 class Lacking:
     """Something of a recipe that is not here: the name of a model, LoRA, node or setting, or a file by its
-    parameter. `field`: the parameter that it concerns, "" for none."""
+    parameter. `field`: the parameter that it concerns, "" for none; `here`: the name that it has here;
+    `used`: what is used in its place."""
 
     kind: Lack
     name: str
     field: str = ""
+    here: str = ""
+    used: str = ""
 
 
 def from_json(data: object) -> Recipe:
@@ -139,7 +172,7 @@ def from_json(data: object) -> Recipe:
         "wan_studio",
         settings.left_out,
         tuple(_model(one) for one in _entries(data.get("models"))),
-        tuple(_text(one.get("name")) for one in _entries(data.get("loras"))),
+        tuple(_lora(one) for one in _entries(data.get("loras"))),
         _measured(data.get("result"), (*_MEASURES, "steps")),
         resolved if isinstance(resolved, dict) else {},
         _text(data.get("engine"))[:40],
@@ -174,14 +207,26 @@ def graph_in(value: object) -> Graph | None:
 
 def _file(kind: str, value: object) -> RecipeFile:
     given = value if isinstance(value, Mapping) else {}
-    digest = _text(given.get("sha256"))
-    return RecipeFile(kind, digest if _DIGEST.fullmatch(digest) else "", _measured(given, _MEASURES))
+    return RecipeFile(kind, _digest(given)[0], _measured(given, _MEASURES))
 
 
 def _model(value: Mapping[Any, Any]) -> RecipeModel:
-    digest = _text(value.get("sha256"))
-    sha256 = digest if _DIGEST.fullmatch(digest) else ""
-    return RecipeModel(_text(value["name"]), _text(value.get("role")), sha256)
+    digest, size = _digest(value)
+    published = bool(digest) and value.get("published") is True
+    return RecipeModel(_text(value["name"]), _text(value.get("role")), digest, size, published)
+
+
+def _lora(value: Mapping[Any, Any]) -> RecipeLora:
+    digest, size = _digest(value)
+    partner = next((_model(one) for one in _entries([value.get("partner")])), None)
+    return RecipeLora(_text(value["name"]), digest, size, partner)
+
+
+def _digest(value: Mapping[Any, Any]) -> tuple[str, int]:
+    """sha256 and bytes."""
+    digest, size = _text(value.get("sha256")), value.get("bytes")
+    known = type(size) is int and 0 < size < 1 << 53
+    return digest if _DIGEST.fullmatch(digest) else "", int(size or 0) if known else 0
 
 
 def _entries(value: object) -> Sequence[Mapping[Any, Any]]:

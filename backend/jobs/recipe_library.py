@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from backend.engines.kinds import shares_disk
 from backend.errors import InputsGone
 from backend.jobs import recipe, recipes
 from backend.jobs.job import DONE, Job
 from backend.jobs.library import Library
 from backend.jobs.offers import Offers
-from backend.jobs.recipe import Lacking, Recipe
+from backend.jobs.recipe import Lacking, Recipe, RecipeModel
+from backend.jobs.recipe_match import Disk, Matched, matched
 from backend.jobs.recipe_texts import recipe_in
 from backend.jobs.store import Store
 from backend.jobs.views import SourceFile
 from backend.media.decoder import Decoder
+from backend.models.finder import lists_of
+from backend.models.hasher import Hasher
+from backend.models.roots import Roots
 from backend.security import tokens
+from workflows.catalog import load_catalog
 from workflows.graph.lora_file import listed, spelled
 from workflows.modes.registry import media_fields
 from workflows.params.loras import check_loras
@@ -25,10 +31,23 @@ class RecipeLibrary:
     """Methods may be called from any thread."""
 
     def __init__(
-        self, store: Store, library: Library, decoder: Decoder, offers: Offers, jobs_dir: Path
+        self,
+        store: Store,
+        library: Library,
+        decoder: Decoder,
+        offers: Offers,
+        jobs_dir: Path,
+        hasher: Hasher,
+        roots: Callable[[], Roots],
+        *,
+        wait: float = 3.0,
+        hashes: bool = True,
     ) -> None:
+        """roots: where the ComfyUI of this machine looks for model files, now; wait: seconds for files to be
+        hashed that a recipe may mean; hashes: whether files are hashed."""
         self._store, self._library, self._decoder = store, library, decoder
         self._offers, self._jobs_dir = offers, jobs_dir
+        self._hasher, self._roots, self._wait, self._hashes = hasher, roots, wait, hashes
 
     def read(self, path: Path) -> Recipe:
         """The recipe in a video, a picture or a JSON file. Raises BadInput, BadMedia."""
@@ -69,19 +88,39 @@ class RecipeLibrary:
         except InputsGone:
             return None
 
+    def here(self, found: Recipe) -> Recipe:
+        """The recipe with the names that its LoRAs have here, as far as files are hashed: `lacking` waits for
+        those that are not."""
+        return self._matched(found, 0.0).recipe
+
+    def _matched(self, found: Recipe, seconds: float) -> Matched:
+        """What of its files is on this disk; nothing for servers elsewhere. seconds: see `matched`."""
+        local = [offer for offer in self._offers.all() if shares_disk(offer.info)]
+        if not local or not self._hashes:
+            return Matched(found)
+        facts = local[0].facts
+        used = {file.role: file.name for file in load_catalog().files} | {
+            role: file.name for role, file in facts.models.items()
+        }
+        return matched(found, Disk(self._roots(), lists_of(facts), used), self._hasher, seconds)
+
     def lacking(self, owner: str, found: Recipe) -> tuple[Lacking, ...]:
-        """What of a recipe no server has, which of its files this owner does not have here, and the settings
-        that this version cannot use."""
+        """What of a recipe no server has or has by another name, which of its files this owner does not have
+        here, and the settings that this version cannot use. Reads files."""
+        about = self._matched(found, self._wait).notices
+        told = {one.name for one in about}
         servers = self._offers.all()
         listed_files = [names for one in servers for names in one.info.models.values()]
         files = {_last(name) for names in listed_files for name in names}
         lacks = [
-            Lacking("model", model.name) for model in found.models if files and _last(model.name) not in files
+            Lacking("model", model.name)
+            for model in found.models
+            if files and _last(model.name) not in files and model.name not in told and _is_listed(model)
         ]
         lists = [names for one in servers if (names := listed(one.facts)) is not None]
         if lists:
             for lora in check_loras("loras", "", found.values.get("loras")):
-                if not any(spelled(lora.name, names) for names in lists):
+                if lora.name not in told and not any(spelled(lora.name, names) for names in lists):
                     lacks.append(Lacking("lora", lora.name, "loras"))
         if found.origin == "wan_studio":
             known = frozenset().union(*(one.facts.nodes for one in servers))
@@ -89,7 +128,12 @@ class RecipeLibrary:
         here = self.sources(owner, found)
         lacks += [Lacking("file", name, name) for name in found.media if name not in here]
         lacks += [Lacking("setting", name, name) for name in found.left_out]
-        return tuple(dict.fromkeys(lacks))
+        return tuple(dict.fromkeys((*about, *lacks)))
+
+
+def _is_listed(model: RecipeModel) -> bool:
+    """Whether the file is of a folder that servers list; those of detectors are not."""
+    return not model.role or any(file.role == model.role for file in load_catalog().files)
 
 
 def _last(name: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from backend.errors import BadInput
 from backend.jobs import graph_settings, plain_json, recipe
-from backend.jobs.recipe import Recipe, RecipeModel, graphs_in, lines_of
+from backend.jobs.recipe import Recipe, RecipeLora, RecipeModel, graphs_in, lines_of
 from backend.jobs.stored_settings import stored_settings
 from backend.media.metadata_keys import COMMENT, JSON_TEXT, PARAMETERS, PROMPT, RECIPE, WORKFLOW
 from workflows.modes.earlier import VERSION
@@ -95,7 +95,7 @@ def _of_comfyui(data: Any) -> Recipe | None:
                 origin="comfyui",
                 left_out=settings.left_out,
                 models=tuple(RecipeModel(name) for name in lines_of(made.models)),
-                loras=lines_of(made.loras),
+                loras=tuple(RecipeLora(name) for name in lines_of(made.loras)),
             )
     return None
 

@@ -11,18 +11,18 @@ from typing import Any
 
 from backend.engines.kinds import kind_in, version_in
 from backend.errors import BadMedia, StudioError, from_os_error
+from backend.jobs import recipe_files
 from backend.jobs.job import Job
 from backend.jobs.layout import WORK, WORKFLOW, write_text
 from backend.jobs.params import job_params
 from backend.jobs.parts import Part
-from backend.jobs.recipe import MADE_BY, VERSION, Graph, RecipeFile, RecipeModel
+from backend.jobs.recipe import MADE_BY, VERSION, Graph, RecipeFile
 from backend.jobs.workflow_files import graphs_of
 from backend.media.decoder import Decoder
 from backend.media.metadata_keys import PROMPT, RECIPE
-from workflows.catalog import load_catalog
 from workflows.modes.registry import MODES, media_fields
 from workflows.modes.settings_json import to_json
-from workflows.params.loras import Lora
+from workflows.params.loras import Lora, check_loras, plain
 from workflows.resolved import Resolved
 
 log = logging.getLogger("wan.jobs")
@@ -42,6 +42,7 @@ def recipe_of(job: Job, graphs: Sequence[Graph], children: Sequence[Job] = ()) -
     several = {name: job.params[name] for name in ("variations", "vary") if job.params.get(name)}
     first = children[0] if children else job
     resolved = Resolved.from_json(job.resolved or first.resolved)
+    runs = _runs(job, children)
     recipe: dict[str, Any] = {
         "version": VERSION,
         "made_by": MADE_BY,
@@ -51,9 +52,9 @@ def recipe_of(job: Job, graphs: Sequence[Graph], children: Sequence[Job] = ()) -
             "width": job.width, "height": job.height, "frames": job.frames, "fps": job.fps,
             "seconds": job.seconds, "steps": job.steps,
         },
-        "resolved": resolved.to_json() if resolved is not None else {},
-        "models": [model.to_json() for model in _models(resolved)],
-        "loras": _loras(values.get("loras", ())),
+        "resolved": replace(resolved, digests={}).to_json() if resolved is not None else {},
+        "models": [model.to_json() for model in recipe_files.models(runs)],
+        "loras": _loras(_given(values, several), runs),
         "engine": kind_in(first.engine),
         "comfyui": version_in(first.engine),
         "graphs": _bounded(graphs),
@@ -70,7 +71,7 @@ def write_into(decoder: Decoder, result: Path, recipe: Mapping[str, Any] | None)
     texts = result.parent / WORK / TEXTS
     try:
         texts.parent.mkdir(parents=True, exist_ok=True)
-        write_text(texts, json.dumps(_texts(recipe)))
+        write_text(texts, json.dumps(texts_of(recipe)))
         decoder.with_metadata(result, result, texts)
     except OSError as error:
         raise from_os_error(error) from error
@@ -104,8 +105,9 @@ def stored_graphs(folder: Path) -> Sequence[Graph]:
         return []
 
 
-def _texts(recipe: Mapping[str, Any] | None) -> dict[str, str]:
-    """Key -> ASCII text. The key that ComfyUI reads has the first graph: several cannot be opened at once."""
+def texts_of(recipe: Mapping[str, Any] | None) -> dict[str, str]:
+    """What a result carries: key -> ASCII text; nothing for None. The key that ComfyUI reads has the first
+    graph: several cannot be opened at once."""
     if recipe is None:
         return {}
     texts = {RECIPE: json.dumps(recipe)}
@@ -133,18 +135,22 @@ def _media(job: Job) -> dict[str, Any]:
     return found
 
 
-def _models(resolved: Resolved | None) -> list[RecipeModel]:
-    catalog = load_catalog()
-    published = {file.name: file.sha256 for file in (*catalog.files, *catalog.other_formats)}
-    files = resolved.files if resolved is not None else {}
-    return [
-        RecipeModel(name, role, published.get(name.replace("\\", "/").rsplit("/", 1)[-1], ""))
-        for role, name in files.items()
-    ]
+def _runs(job: Job, children: Sequence[Job]) -> list[Resolved]:
+    """What the job and those that its result is made of were resolved to."""
+    found = (Resolved.from_json(one.resolved) for one in (job, *children))
+    return [one for one in found if one is not None]
 
 
-def _loras(loras: Sequence[Lora]) -> list[dict[str, Any]]:
-    return [one.to_json() for one in loras]
+def _given(values: Mapping[str, Any], several: Mapping[str, Any]) -> list[Lora]:
+    """The LoRAs of the settings and those that variations differ in, each name once."""
+    lists = [values.get("loras", ()), *(several.get("vary") or {}).get("loras", ())]
+    loras = [lora for each in lists for lora in check_loras("loras", "", each)]
+    return list({plain(lora.name): lora for lora in reversed(loras)}.values())[::-1]
+
+
+def _loras(given: Sequence[Lora], runs: Sequence[Resolved]) -> list[dict[str, Any]]:
+    files = recipe_files.loras([one.name for one in given], runs)
+    return [{**one.to_json(), **file.to_json()} for one, file in zip(given, files, strict=True)]
 
 
 def _part(part: Part) -> dict[str, Any]:

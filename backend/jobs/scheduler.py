@@ -37,6 +37,7 @@ from backend.jobs.live import LiveJob
 from backend.jobs.obstacles import TAKEN
 from backend.jobs.order import moved, places
 from backend.jobs.store import Store
+from backend.jobs.used_files import UsedFiles
 from backend.media.decoder import Decoder
 from backend.notices import words
 
@@ -67,10 +68,11 @@ class Scheduler:
         cards: CardOf = no_card,
         complete: Complete = lambda job: job,
         recipes: bool = True,
+        used: UsedFiles | None = None,
     ) -> None:
         """`models_of`: the model files that a job needs, for lanes that have them loaded. `cards`: the
         measurements of an engine's GPU. `complete`: makes the inputs of a job that waited for results.
-        `recipes`: whether results carry their recipe."""
+        `recipes`: whether results carry their recipe, for which `used` hashes their files."""
         self.store, self.engines = store, engines
         self.clock, self._recover = clock, recover
         self.limits = limits or Limits()
@@ -85,7 +87,7 @@ class Scheduler:
         self._active.paused = store.setting(PAUSED) == "1"
         self._execution = Execution(
             store, decoder, jobs_dir, compile_job, clock, self._active.save_running, self.limits.fetch, cards,
-            recipes,
+            recipes, used,
         )  # fmt: skip
         active = self._active
         interruptions = Interruptions(

@@ -171,6 +171,8 @@ def _into_place(
         problem = _problem(offer, part, progress)
         if problem is None:
             kept = _replace(part, final, offer.size)
+            if expected := _expected(offer):
+                progress.verified(final, expected)
             partial.clean(final)
             say(f"  done: {figures}" + (f"; the other file of this name is now {kept.name}" if kept else ""))
             return
@@ -228,12 +230,16 @@ class _Counted:
         return end
 
 
+def _expected(offer: Offer) -> str:
+    """The sha256 that the file is checked by, "" where none is known."""
+    return offer.file.sha256 or offer.sha256
+
+
 def _problem(offer: Offer, part: Path, progress: Progress) -> Notice | None:
     """What is wrong with the partial file, read back from disk; None when it is the offered file."""
     if part.stat().st_size != offer.size:
         return made("fault_other_size", {})
-    expected = offer.file.sha256 or offer.sha256
-    if expected:
+    if expected := _expected(offer):
         if offer.size > 1_000_000_000:
             progress.say("  checking its sha256")
         os.utime(part)  # marks it as in use for other machines

@@ -14,7 +14,7 @@ from backend.models.errors import ModelDownloadCancelled
 from backend.models.inventory import FileState
 from backend.models.meter import Flow, LastSpeed, Meter
 from backend.models.needs import states
-from backend.models.progress import Progress
+from backend.models.progress import Progress, Verified
 from backend.models.set_options import Hardware, Wish
 from backend.models.set_plan import SetPlan, plan, states_of
 from backend.models.sets import choose
@@ -59,8 +59,14 @@ class Fetcher:
     """Downloads into the model store of this machine. Any thread may ask; `state` is memory."""
 
     def __init__(
-        self, settings: Settings, hub: Callable[[], Hub] = default_hub, catalog: Catalog | None = None
+        self,
+        settings: Settings,
+        hub: Callable[[], Hub] = default_hub,
+        catalog: Catalog | None = None,
+        verified: Verified = lambda path, sha256: None,
     ) -> None:
+        """verified: called with each file that has arrived, and its sha256."""
+        self._verified = verified
         self._settings, self._hub = settings, hub
         self._catalog = catalog or load_catalog()
         self._lock = threading.Lock()
@@ -149,7 +155,9 @@ class Fetcher:
 
             found = self._found(machine)
             files = choose(wish, machine, self._catalog, found).to_fetch
-            progress = Progress(lambda line: log.info("%s", line.strip()), watch=self._watch)
+            progress = Progress(
+                lambda line: log.info("%s", line.strip()), watch=self._watch, verified=self._verified
+            )
             refused = download(
                 files, states_of(files, found, self._settings), self._settings.models_dir, hub,
                 progress, self._wait, self._meter, self._check,

@@ -96,6 +96,7 @@ def hashed(state: FileState, progress: Progress, catalog: Catalog | None = None)
     try:
         with progress.task(state.file.name, state.size) as task:
             found = sha256(state.path, task.advance)
+            progress.verified(state.path, found)
     except OSError as error:
         return _unreadable(state.file, state.path, error)
     if found == state.file.sha256:

@@ -149,7 +149,7 @@ def _move_file(source: Path, target: Path, name: str, report: Report, progress: 
         count = source.stat().st_size
         remove_abandoned(target.parent)
         with progress.task(f"copying {name}", count) as task:
-            outcome = move(source, target, task.advance, chunk)
+            outcome = move(source, target, task.advance, chunk, progress.verified)
     except OSError as error:
         if error.errno in FULL:
             raise NoRoom.of("move_full", file=name, detail=str(error)) from error

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from backend.models.owner import FORM, in_use, mark
+from backend.models.progress import Verified
 from backend.models.verify import CHUNK, sha256
 
 NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES)
@@ -29,7 +30,13 @@ MOVED, SAME, CONFLICT, CHANGED = "moved", "same", "conflict", "changed"
 OnBytes = Callable[[int], None]
 
 
-def move(source: Path, target: Path, on_bytes: OnBytes = lambda count: None, chunk: int = CHUNK) -> str:
+def move(
+    source: Path,
+    target: Path,
+    on_bytes: OnBytes = lambda count: None,
+    chunk: int = CHUNK,
+    verified: Verified = lambda path, sha256: None,
+) -> str:
     """Moves a regular file to a name that should be free. Returns one of:
 
     moved; same: the target already has this content, the source is removed; conflict: the target has other
@@ -48,7 +55,7 @@ def move(source: Path, target: Path, on_bytes: OnBytes = lambda count: None, chu
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
-    return _copy(source, target, on_bytes, chunk)
+    return _copy(source, target, on_bytes, chunk, verified)
 
 
 def is_temporary(name: str) -> bool:
@@ -98,7 +105,7 @@ def _resolve_conflict(source: Path, target: Path, on_bytes: OnBytes) -> str:
     return SAME
 
 
-def _copy(source: Path, target: Path, on_bytes: OnBytes, chunk: int) -> str:
+def _copy(source: Path, target: Path, on_bytes: OnBytes, chunk: int, verified: Verified) -> str:
     temporary = target.with_name(f".{target.name}.{mark()}{ENDING}")
     try:
         before = source.stat()
@@ -125,6 +132,7 @@ def _copy(source: Path, target: Path, on_bytes: OnBytes, chunk: int) -> str:
             _name(temporary, target)
         except FileExistsError:
             return _resolve_conflict(source, target, on_bytes)
+        verified(target, digest.hexdigest())
         source.unlink(missing_ok=True)
         return MOVED
     finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from rich.console import Console
 from rich.progress import (
@@ -28,6 +29,9 @@ Say = Callable[[str], None]
 Watch = Callable[[str, int, int, bool], Callable[[int], None]]
 """Name, total and done bytes of a file and whether it is only checked -> takes the bytes as they come."""
 
+Verified = Callable[[Path, str], None]
+"""Takes a file and its sha256, which was computed just now."""
+
 
 class Progress:
     """Prints lines of text, and shows how far the work on a file is."""
@@ -40,10 +44,12 @@ class Progress:
         every: float = LINE_SECONDS,
         clock: Callable[[], float] = time.monotonic,
         watch: Watch | None = None,
+        verified: Verified = lambda path, sha256: None,
     ) -> None:
         """`terminal`: where bars are drawn; without it `say` gets a line of text every `every` seconds.
-        `watch`: called for each file, and what it returns for all bytes of that file."""
-        self.say = say
+        `watch`: called for each file, and what it returns for all bytes of that file.
+        `verified`: called with each file that has been read whole."""
+        self.say, self.verified = say, verified
         self._terminal, self._every, self._clock, self._watch = terminal, every, clock, watch
 
     @contextlib.contextmanager

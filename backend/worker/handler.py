@@ -45,6 +45,7 @@ from backend.jobs.live import LiveJob
 from backend.jobs.params import make_params
 from backend.jobs.preflight import checked
 from backend.jobs.server_facts import FactsOf, plain_facts
+from backend.jobs.used_files import UsedFiles
 from backend.media.decoder import Decoder
 from backend.notices import words
 from backend.worker import results
@@ -105,15 +106,16 @@ class Worker:
         recover: Recover = lambda engine, error: error,
         facts_of: FactsOf = plain_facts,
         recipes: bool = True,
+        used: UsedFiles | None = None,
     ) -> None:
         """`folder`: holds the files of jobs while they run. `minutes`: time limit of a job. `report` sends
         progress to RunPod; `flush_reports` waits until all reports are sent; `recover`: see Recover;
         `facts_of`: what a server offers, with its model files; `recipes`: whether results carry their
-        recipe."""
+        recipe, for which `used` hashes their files."""
         self.decoder, self.claims, self.folder = decoder, claims, folder
         self.limits, self.delivery, self.minutes = limits, delivery, minutes
         self._report, self._flush_reports, self._recover = report, flush_reports, recover
-        self._facts_of, self._recipes = facts_of, recipes
+        self._facts_of, self._recipes, self._used = facts_of, recipes, used
         self._active_count = 0  # changed only by the thread of the event loop
         self._engines: queue.Queue[Engine] = queue.Queue()
         for engine in engines:
@@ -295,7 +297,7 @@ class Worker:
         # The state of a running job is not stored: it ends with the worker.
         execution = Execution(
             cast(Any, _EmptyHistory()), self.decoder, folder, compile_job, time.time, lambda job: None,
-            recipes=self._recipes,
+            recipes=self._recipes, used=self._used,
         )  # fmt: skip
         ended = execution.run(engine, job, active.live)
         name = result_name(job.mode)

@@ -19,9 +19,13 @@ from typing import TYPE_CHECKING, Any
 from backend.engines.kinds import KINDS
 from backend.errors import BadSettings, EngineUnreachable
 from backend.jobs.server_facts import found_by
+from backend.jobs.used_files import UsedFiles
 from backend.media.decoder import Decoder
+from backend.models import file_hashes
 from backend.models.choices import NAME, Choices
-from backend.models.finder import Finder
+from backend.models.file_hashes import FileHashes
+from backend.models.finder import Finder, roots_of
+from backend.models.hasher import Hasher
 from backend.servers.choice import choose
 from backend.servers.fleet import Servers
 from backend.worker.claims import Claims
@@ -89,6 +93,8 @@ def run_worker(settings: Settings, options: Sequence[str], environ: Mapping[str,
                 settings.worker.volume,
             )
         remove_old_results(volume, time.time())
+        hasher = Hasher(FileHashes((volume or folder) / "wan-studio" / file_hashes.NAME))
+        stack.callback(hasher.close)
         claims = Claims((volume or folder) / "wan-studio" / "claims")
         worker = Worker(
             servers.engines, decoder, claims, folder, limits, delivery,
@@ -98,6 +104,7 @@ def run_worker(settings: Settings, options: Sequence[str], environ: Mapping[str,
             recover=servers.recover,
             facts_of=found_by(Finder(settings, Choices(settings.data_dir / NAME))),
             recipes=settings.recipes,
+            used=UsedFiles(hasher, lambda: roots_of(settings)),
         )  # fmt: skip
         if delivery.upload:
             destination = "go to the bucket"

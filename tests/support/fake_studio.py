@@ -12,7 +12,7 @@ import re
 import tempfile
 import threading
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -102,6 +102,7 @@ class FakeStudio(FakeFinals, FakeExtensions):
         self.route = ""
         self.problems: dict[str, str] = {}
         self.recipe_files: dict[str, SourceFile] = {}  # parameter -> a file that recipes find here
+        self.as_here: Callable[[Recipe], Recipe] = lambda recipe: recipe  # how recipes are read here
         self.lacks: tuple[Lacking, ...] = ()  # of every recipe
         self.lora_rows: list[LoraState] = []
         self.lora_pictures: dict[str, bytes] = {}
@@ -566,6 +567,9 @@ class FakeStudio(FakeFinals, FakeExtensions):
 
     def recipe_sources(self, owner: str, recipe: Recipe) -> dict[str, SourceFile]:
         return {name: self.recipe_files[name] for name in recipe.media if name in self.recipe_files}
+
+    def recipe_here(self, recipe: Recipe) -> Recipe:
+        return self.as_here(recipe)
 
     def recipe_lacks(self, owner: str, recipe: Recipe) -> tuple[Lacking, ...]:
         absent = [Lacking("file", name, name) for name in recipe.media if name not in self.recipe_files]

@@ -40,6 +40,7 @@ class Recipes:
             found = self.studio.recipe(path)
             sources = self.studio.recipe_sources(owner, found)
             lacks = self.studio.recipe_lacks(owner, found)
+            found = self.studio.recipe_here(found)
         except StudioError as error:
             gr.Warning(sentence(error))
             return self.fill.nothing()

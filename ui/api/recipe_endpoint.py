@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from backend.jobs.recipe import HERE
 from backend.threads import visitor_of
 from ui.api.calls import Calls, as_text, asked
 from ui.forms.page_files import PageFiles
@@ -45,17 +46,20 @@ class RecipeEndpoint:
 
     def _record(self, owner: str, file: Any, id: str, key: str) -> dict[str, Any]:
         found = self._found(owner, file, id, key)
-        record = {**found.record(), "values": _arguments(found)}
+        lacks = self._studio.recipe_lacks(owner, found)
+        record = {**found.record(), "values": arguments(self._studio.recipe_here(found))}
         for name, source in self._studio.recipe_sources(owner, found).items():
             path = self._files.source(source, MODES[found.mode].media[name].file_name, found.mode, name)
             if path is not None:
                 record["media"][name]["file"] = {
                     "path": str(path), "orig_name": path.name, "meta": FILE_META
                 }  # fmt: skip
-        record["missing"] = [
+        said = [
             {"kind": one.kind, "name": one.name, "field": one.field, "message": lacking_text(found.mode, one)}
-            for one in self._studio.recipe_lacks(owner, found)
+            for one in lacks
         ]
+        record["missing"] = [one for one in said if one["kind"] not in HERE]
+        record["notes"] = [one for one in said if one["kind"] in HERE]
         return record
 
     def _found(self, owner: str, file: Any, id: str, key: str) -> Recipe:
@@ -68,7 +72,7 @@ class RecipeEndpoint:
         return self._studio.recipe_of(owner, id, key)
 
 
-def _arguments(found: Recipe) -> dict[str, Any]:
+def arguments(found: Recipe) -> dict[str, Any]:
     """The values as the mode's endpoint takes them. What only the page offers is left out where it has its
     default."""
     page_only = {field.name: field.default for field in MODES[found.mode].fields if not field.in_api}

@@ -31,8 +31,11 @@ def notes_for_script(
 
 
 def lacking_text(mode: str, one: Lacking) -> str:
-    """One thing that is missing, in a sentence."""
-    known = one.field in MODES[mode].by_name
+    """One thing that is missing or has another name here, in a sentence."""
+    known = one.field in MODES[mode].by_name and one.kind in ("file", "setting")
     return text(
-        f"recipes.lacks.{one.kind}", name=label(mode, one.field) if known and one.kind != "lora" else one.name
+        f"recipes.lacks.{one.kind}",
+        name=label(mode, one.field) if known else one.name,
+        here=one.here,
+        used=one.used,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ STRENGTH_MAX = 5.0
 TEXT_MAX = 20_000
 """Characters of the JSON text."""
 KEYS = ("name", "strength", "strength_low")
+_HOME = re.compile(r"[A-Za-z]:|~\w*|\$\w+|%\w+%")
+"""The first part of a path that is not below ComfyUI's folder of LoRAs: a drive, a home, a variable."""
 EXAMPLE = '[{"name": "style.safetensors", "strength": 0.8}]'
 
 
@@ -122,6 +125,8 @@ def _name(field: str, name: Any) -> str:
         raise InvalidParam(field, f"A LoRA needs a name, not {shown(name)}.", hint)
     name = name.strip()
     parts = name.replace("\\", "/").split("/")
+    if len(parts) > 1 and _HOME.fullmatch(parts[0]):  # a path of the creator's own computer
+        name, parts = parts[-1], parts[-1:]
     if len(name) > NAME_MAX or not name.isprintable() or "" in parts or ".." in parts:
         raise InvalidParam(field, f"{shown(name)} is not the name of a LoRA.", hint)
     return name

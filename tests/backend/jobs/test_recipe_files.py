@@ -21,12 +21,19 @@ from backend.events import Event, Output
 from backend.jobs.recipe import Lacking
 from backend.jobs.views import JobView
 from backend.media.metadata_keys import PROMPT, RECIPE
+from backend.models import file_hashes
 from backend.security import tokens
 from backend.studio import Studio
+from tests.backend.jobs.test_server_facts import ROLES, contract
+from tests.backend.jobs.test_used_files import sha
 from tests.support.boxes import mdta_texts
 from tests.support.extensions import extended, made
 from tests.support.fake_engine import FakeEngine
+from tests.support.lora_files import write_lora
 from tests.support.scripted import OWNER, SMALL, Make, ended
+from tests.support.stores import own_names, put
+from tests.support.waiting import until
+from workflows.graph.node_contract import Contract, recorded
 
 pytestmark = pytest.mark.full
 
@@ -151,8 +158,95 @@ def test_a_joined_video_has_the_recipe_of_its_clip_and_of_each_part(make: Make, 
     assert again(studio, path).status == "done"
 
 
-def test_without_the_setting_results_carry_nothing(make: Make, picture: Path) -> None:
-    studio = make(Painter(), WAN_RECIPES="0")
+class Local(Painter):
+    """A ComfyUI of this machine with the files of a store."""
+
+    def __init__(self, store: Path) -> None:
+        super().__init__()
+        self.address, self._store = "http://127.0.0.1:8188", store
+        self._found = contract(store)
+
+    def contract(self) -> Contract:
+        return self._found
+
+    known_contract = contract
+
+
+INK = "my/ink_high.safetensors"
+TEXT = {**SMALL, "prompt": "A boat", "speed": "fast", "seed": 5, "loras": [{"name": INK, "strength": 0.5}]}
+
+
+def test_results_name_their_models_and_loras_by_their_content(
+    make: Make, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = tmp_path / "home-of-ann" / "models"
+    for path in own_names(*ROLES).values():
+        put(store, path)
+    ink = store / "loras" / INK
+    low = write_lora(store / "loras" / "my" / "ink_low.safetensors", seed=2)
+    ink.symlink_to(write_lora(tmp_path / "disk-of-ann" / "brush.safetensors", seed=1))
+    engine = Local(store)
+    studio = make(engine, WAN_MODELS_DIR=str(store))
+    hashes = studio.settings.data_dir / file_hashes.NAME
+
+    def hashed() -> bool:
+        return hashes.exists() and len(json.loads(hashes.read_text())) == len(ROLES) + 2
+
+    engine.script = lambda prompt, on_event: until(hashed) and None
+    done = ended(studio, studio.submit(OWNER, "text_to_video", TEXT, {}))
+    assert done.status == "done", done.error
+    path = studio.result_path(done.id, done.key)
+    found = studio.recipe(path)
+    assert found == studio.recipe_of(OWNER, done.id, done.key)
+    read = {str(file.relative_to(store)): sha(file) for file in store.rglob("*.safetensors")}
+    assert {model.sha256 for model in found.models} | {sha(ink), sha(low)} == set(read.values())
+    assert len(found.models) == 6 and not any(model.published for model in found.models)
+    (lora,) = found.loras
+    assert lora.partner is not None and (lora.sha256, lora.partner.sha256) == (sha(ink), sha(low))
+    assert studio.recipe_lacks(OWNER, found) == () and studio.recipe_here(found) == found
+    content = path.read_bytes()
+    assert not [one for one in (*private(studio, done), str(store)) if one.encode() in content]
+    assert str(store) not in json.dumps(done.record())
+    before, engine.script = hashes.stat(), None
+    ended(studio, studio.submit(OWNER, "text_to_video", {**TEXT, "seed": 6}, {}))
+    assert hashes.stat() == before, "no file is hashed again"
+
+    moved = store / "loras" / "theirs" / "brush_high.safetensors"
+    moved.parent.mkdir()
+    ink.rename(moved)
+    low.rename(moved.with_name("brush_low.safetensors"))
+    engine._found = contract(store)
+    (lack,) = studio.recipe_lacks(OWNER, found)
+    assert (lack.kind, lack.name, lack.here) == ("renamed_lora", INK, "theirs/brush_high.safetensors")
+    here = studio.recipe_here(found)
+    repeated = ended(studio, studio.submit(OWNER, here.mode, here.values, {}))
+    assert repeated.status == "done" and repeated.resolved["steps"] == done.resolved["steps"]
+    again = studio.recipe(studio.result_path(repeated.id, repeated.key))
+    assert [one.sha256 for one in again.loras] == [lora.sha256]
+    parser = argparse.ArgumentParser()
+    add_compile(parser.add_subparsers())
+    written, foreign = json.loads(studio.decoder.metadata(path)[RECIPE]), tmp_path / "recipe.json"
+    names = {model["role"]: model for model in written["models"]}
+    high = names["t2v_high"]["name"]
+    for role, name in (("t2v_high", "smooth_high.safetensors"), ("t2v_low", "theirs/smooth_low_Q4.gguf")):
+        names[role]["name"] = written["resolved"]["files"][role] = name
+    names["t2v_low"]["sha256"] = "ab" * 32
+    foreign.write_text(json.dumps(written))
+    assert run_compile(parser.parse_args(["compile", "--recipe", str(foreign)]), lambda: studio.settings) == 0
+    printed = capsys.readouterr()
+    assert "theirs/brush_high.safetensors" in printed.out and INK not in printed.out
+    assert f'"{high}"' in printed.out and "smooth_high" not in printed.out, "the file with its content"
+    assert "theirs/smooth_low_Q4.gguf" in printed.out, "as the recipe has it"
+    assert f"smooth_high.safetensors is called {high} on this machine." in printed.err
+    assert f"{INK} is called theirs/brush_high.safetensors on this machine." in printed.err
+
+
+def test_without_the_setting_results_carry_nothing(make: Make, picture: Path, tmp_path: Path) -> None:
+    store = tmp_path / "m"
+    put(store, own_names("vae")["vae"])
+    engine = Local(store)
+    engine._found = recorded()
+    studio = make(engine, WAN_RECIPES="0", WAN_MODELS_DIR=str(store))
     for mode, values, files in (("image_to_video", FAST, {"image": picture}), ("text_to_image", STILL, {})):
         done = ended(studio, studio.submit(OWNER, mode, values, files))
         path = studio.result_path(done.id, done.key)
@@ -160,6 +254,7 @@ def test_without_the_setting_results_carry_nothing(make: Make, picture: Path) ->
         with pytest.raises(BadInput):
             studio.recipe(path)
         assert studio.recipe_of(OWNER, done.id, done.key).values["prompt"] == values["prompt"]
+    assert not (studio.settings.data_dir / file_hashes.NAME).exists(), "no file is hashed"
 
 
 def test_the_command_prints_the_graph_of_a_file(

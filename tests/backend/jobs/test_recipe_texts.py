@@ -92,7 +92,7 @@ def test_links_are_followed_wherever_the_graph_is(texts: dict[str, str]) -> None
     found = recipe_in(texts)
     assert (found.mode, found.values, found.origin) == ("image_to_video", WANTED, "comfyui")
     assert [model.name for model in found.models] == ["wan2.2_i2v_Q4_K_M.gguf"]
-    assert found.loras == ("sub\\ink.safetensors",)
+    assert [lora.name for lora in found.loras] == ["sub\\ink.safetensors"]
 
 
 def test_a_workflow_as_the_page_of_comfyui_saves_it_is_read() -> None:
@@ -145,7 +145,7 @@ def test_names_of_a_graph_are_one_line_and_as_many_as_are_read() -> None:
     found = recipe_in({PROMPT: json.dumps(graph)})
     (model,) = found.models
     assert model.name.startswith("<b>a</b>bx") and len(model.name) <= recipe.NAME_MAX
-    assert len(found.loras) == recipe.ENTRIES_MAX and found.loras[0] == LORA
+    assert len(found.loras) == recipe.ENTRIES_MAX and found.loras[0].name == LORA
     assert json.loads(found.values["loras"])[0]["name"] == LORA
     assert recipe.lines_of(["", "\n", "a\tb", *map(str, range(99))])[:2] == ("ab", "0")
 

@@ -11,58 +11,19 @@ import pytest
 
 from backend.errors import BadInput
 from backend.jobs import recipe, recipes
-from backend.jobs.job import VARIATIONS, Job, StoredInput
+from backend.jobs.job import VARIATIONS
 from backend.jobs.params import make_params
 from backend.jobs.recipe import Recipe
 from tests.support import compile_cases as cases
+from tests.support.recipe_jobs import DIGEST
+from tests.support.recipe_jobs import finished_job as job
+from tests.support.round_trips import ONE, OTHER, changed_trips, golden, made_with, media_of, other_values
+from ui.api.recipe_endpoint import arguments
 from workflows.catalog import load_catalog
-from workflows.compile import Compiled, ServerFacts, compile
 from workflows.modes.registry import MODES
 from workflows.modes.settings_json import to_json
-from workflows.spec import ModeParams
 
-ONE, OTHER = "0123456789abcdef0123456789abcdef", "fedcba9876543210fedcba9876543210"
-OWNER, TITLE = "owner-id-of-ann", "/home/ann/private.png"
-DIGEST = "ab" * 32
-
-
-def servers() -> dict[str, tuple[ModeParams, ServerFacts]]:
-    """Every golden job with its server."""
-    plain = cases.facts(cases.recorded())
-    loras = cases.lora_server(*cases.PAIR, cases.ORBIT, cases.GRAIN)
-    return {
-        **{name: (params, plain) for name, params in {**cases.CASES, **cases.MODE_CASES}.items()},
-        **{name: (one, cases.route_server(route)) for name, (one, route) in cases.ROUTE_CASES.items()},
-        **{name: (params, loras) for name, params in cases.LORA_CASES.items()},
-        **{
-            name: (params, cases.second_server(files, ram))
-            for name, (params, files, ram) in cases.SECOND_CASES.items()
-        },
-    }
-
-
-SERVERS = servers()
-
-
-def job(params: ModeParams, made: Compiled, job_id: str = ONE) -> Job:
-    """A finished job of these parameters."""
-    spec = MODES[params.MODE]
-    media = {name: one for name in spec.media if (one := getattr(params, name)) is not None}
-    values = {field.name: getattr(params, field.name) for field in spec.fields}
-    values["loras"] = [one.to_json() for one in values["loras"]] if values.get("loras") else ""
-    inputs = {
-        name: StoredInput(one, f"inputs/{name}", title=TITLE, digest=DIGEST, upload=f"originals/{name}")
-        for name, one in media.items()
-    }
-    return Job(
-        job_id, OWNER, params.MODE, values, inputs, created=0.0, status="done", seed=params.seed,
-        engine="NVIDIA of ann (comfyui 0.33.1)", resolved=made.resolved.to_json(),
-        server="http://ann.example:8188",
-    ).measured_by(made)  # fmt: skip
-
-
-def made_with(params: ModeParams, server: ServerFacts, job_id: str = ONE) -> Compiled:
-    return compile(params, load_catalog(), server, job_id)
+SERVERS = golden()
 
 
 def round_trip(written: dict[str, Any]) -> Recipe:
@@ -82,8 +43,23 @@ def test_every_golden_job_comes_back(name: str) -> None:
     assert json.dumps(found.graphs) == json.dumps(made.graphs)
     assert found.left_out == () and found.media.keys() == media.keys()
     assert all(file.sha256 == DIGEST for file in found.media.values())
-    assert {model.name for model in found.models} == set(made.resolved.files.values())
+    used = {*made.resolved.files.values(), *made.resolved.detectors.values()}
+    assert {model.name for model in found.models} == used
     assert (found.engine, found.comfyui) == ("comfyui", "0.33.1")
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_every_parameter_comes_back(mode: str) -> None:
+    changed: set[str] = set()
+    for trip in changed_trips(mode):
+        made = made_with(trip.params, trip.server)
+        found = round_trip(recipes.recipe_of(job(trip.params, made), made.graphs))
+        media = media_of(trip.params)
+        assert make_params(found.mode, found.values, media) == trip.params, trip.name
+        answer = json.loads(json.dumps(arguments(found)))
+        assert make_params(found.mode, answer, media) == trip.params, f"/recipe, {trip.name}"
+        changed.add(trip.name.partition("=")[0])
+    assert changed == {field.name for field in MODES[mode].fields}, "no job of the mode takes another value"
 
 
 PRIVATE = re.compile(r'"(?:/|~|[A-Za-z]:[\\/]|file:|https?:)|ann\b|owner|key', re.IGNORECASE)
@@ -97,6 +73,17 @@ def test_nothing_private_is_in_a_recipe(name: str) -> None:
     written = recipes.recipe_of(job(params, made), made.graphs)
     plain = json.dumps(written, ensure_ascii=False).replace("SDPoseKeypoint", "").replace("_keypoint", "")
     assert PRIVATE.findall(plain.replace("DrawKey", "").replace("keypoints", "")) == []
+
+
+def test_a_lora_that_is_named_by_its_path_is_named_by_its_file_alone() -> None:
+    """The paths of a creator's own computer, as they are copied from its windows."""
+    params, server = SERVERS["text_to_video-own_loras"]
+    folders = ("C:\\Users\\ann\\loras\\", "d:/ann/", "~/ann/", "~ann/", "$HOME/ann/", "%USERPROFILE%\\ann\\")
+    for folder in folders:
+        named = replace(params, loras=[{"name": f"{folder}{cases.ORBIT}"}])
+        made = made_with(named, server)
+        written = json.dumps(recipes.recipe_of(job(named, made), made.graphs))
+        assert PRIVATE.findall(written) == [] and cases.ORBIT in written
 
 
 def test_hashes_are_those_of_the_published_files() -> None:
@@ -117,6 +104,24 @@ def test_variations_have_what_differs_and_all_graphs() -> None:
     found = round_trip(recipes.recipe_of(parent, [*made.graphs, *made.graphs], [child, child]))
     assert found.values["variations"] == 2 and found.values["vary"] == {"motion": ["subtle", "dynamic"]}
     assert len(found.graphs) == 2 and found.models and found.comfyui == "0.33.1"
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_what_variations_differ_in_comes_back(mode: str) -> None:
+    params, server = next(one for one in SERVERS.values() if mode == one[0].MODE)
+    made = made_with(params, server)
+    child = job(params, made)
+    varied = [field for field in MODES[mode].fields if field.varies]
+    assert varied
+    for field in varied:
+        vary = {field.name: [field.default, *other_values(field)][:9]}
+        parent = replace(child, id=OTHER, params={**child.params, "vary": vary}, assembly=VARIATIONS)
+        found = round_trip(recipes.recipe_of(parent, [], [child]))
+        assert found.left_out == ()
+        for returned in (found.values["vary"], json.loads(arguments(found)["vary"])):
+            assert [field.check(one) for one in returned[field.name]] == [
+                field.check(one) for one in vary[field.name]
+            ]
 
 
 def test_graphs_beyond_the_limit_are_left_out() -> None:

@@ -71,6 +71,7 @@ class Log:
     def __init__(self) -> None:
         self.lines: list[str] = []
         self.waits: list[float] = []
+        self.hashes: list[tuple[Path, str]] = []
 
     def __contains__(self, text: str) -> bool:
         return any(text in line for line in self.lines)
@@ -83,7 +84,8 @@ def fetch(
     catalog = Catalog(files or (FILE,), "")
     server = hub if isinstance(hub, Hub) else Hub(hub if isinstance(hub, str) else hub.url)
     found = inventory(store, catalog=catalog)
-    return download(catalog.files, found, store, server, Progress(log.lines.append), log.waits.append)
+    progress = Progress(log.lines.append, verified=lambda *read: log.hashes.append(read))
+    return download(catalog.files, found, store, server, progress, log.waits.append)
 
 
 def names(store: Path) -> list[str]:
@@ -104,7 +106,7 @@ def test_a_download_leaves_no_other_files(store: Path, hub: FakeHub) -> None:
     assert fetch(store, hub, log=log) == []
     assert names(store) == ["vae/one.safetensors"]
     path = store / "vae" / "one.safetensors"
-    assert path.read_bytes() == CONTENT
+    assert path.read_bytes() == CONTENT and log.hashes == [(path, FILE.sha256)]
     mask = os.umask(0)
     os.umask(mask)
     assert path.stat().st_mode & 0o777 == 0o666 & ~mask

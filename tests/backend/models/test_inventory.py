@@ -265,7 +265,10 @@ def test_a_hash_decides(tmp_path: Path) -> None:
     path = tmp_path / "vae" / file.name
     for each in catalog.files:
         (tmp_path / "vae" / each.name).write_bytes(content)
-    good, bare = (hashed(s, Progress(print)) for s in inventory(tmp_path, catalog=catalog))
+    read: list[tuple[Path, str]] = []
+    progress = Progress(print, verified=lambda *found: read.append(found))
+    good, bare = (hashed(s, progress) for s in inventory(tmp_path, catalog=catalog))
+    assert read == [(path, file.sha256)], "one that is not compared is not read"
     assert (good.state, good.note) == ("ready", "sha256 is right.")
     assert bare.state == "ready" and "No published sha256" in bare.note
     changed = bytearray(content)

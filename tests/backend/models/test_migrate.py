@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ from backend.models import move as move_module
 from backend.models.errors import MigrateRefused, NoRoom
 from backend.models.migrate import Report, migrate
 from backend.models.move import move
-from backend.models.progress import Progress
+from backend.models.progress import Progress, Verified
 from backend.notices import words
 from tests.support import migrate_child
 from tests.support.model_files import as_nobody
@@ -84,18 +85,23 @@ def across(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "link", link)
 
 
-def run(source: Path, store: Path, *, dry_run: bool = False) -> tuple[Report, list[str]]:
+def run(
+    source: Path, store: Path, *, dry_run: bool = False, verified: Verified = lambda path, sha256: None
+) -> tuple[Report, list[str]]:
     said: list[str] = []
-    return migrate(source, store, Progress(said.append), dry_run=dry_run), said
+    return migrate(source, store, Progress(said.append, verified=verified), dry_run=dry_run), said
 
 
 def test_every_file_is_moved(source: Path, store: Path, filesystem: str) -> None:
     (source / "clip" / "b.safetensors").chmod(0o640)
     os.utime(source / "clip" / "b.safetensors", (1_700_000_000, 1_700_000_000))
-    report, said = run(source, store)
+    hashes: dict[Path, str] = {}
+    report, said = run(source, store, verified=hashes.__setitem__)
     assert (report.moved, report.same, report.problems, report.notes) == (len(FILES), 0, [], [])
     assert report.bytes == sum(map(len, FILES.values()))
     assert contents(store) == FILES and contents(source) == {}
+    copies = {store / name: sha256(content).hexdigest() for name, content in FILES.items()}
+    assert hashes == (copies if filesystem == "other" else {}), "what is read anyway is not read again"
     assert all((source / name).exists() for name in PLACEHOLDERS), "ComfyUI's own empty files stay"
     facts = (store / "clip" / "b.safetensors").stat()
     assert facts.st_mode & 0o777 == 0o640 and facts.st_mtime == 1_700_000_000

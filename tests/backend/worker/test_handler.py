@@ -15,7 +15,11 @@ import pytest
 from backend import requester
 from backend.engines.comfy.engine import ComfyEngine
 from backend.engines.comfy.timing import Timing
+from backend.jobs.used_files import UsedFiles
 from backend.media.decoder import Decoder, PictureFacts, StoredMedia
+from backend.models.file_hashes import FileHashes, file_key
+from backend.models.hasher import Hasher
+from backend.models.roots import Roots
 from backend.worker.claims import HEARTBEAT_SECONDS, STALE_SECONDS, Claims
 from backend.worker.handler import Worker
 from backend.worker.job_input import Limits
@@ -23,7 +27,8 @@ from backend.worker.results import DeliveryOptions
 from tests.support import media_files
 from tests.support.boxes import mdta_texts
 from tests.support.demo_server import DemoServer, start_demo
-from tests.support.waiting import until
+from tests.support.stores import own_names, put
+from tests.support.waiting import SECONDS, until
 from tests.support.worker_inputs import SMALL, error, graph_of, png, video
 from workflows.graph.node_contract import facts, recorded
 from workflows.notice import notice
@@ -116,8 +121,18 @@ def test_files_are_looked_at_for_the_job(demo: DemoServer, tmp_path: Path) -> No
 
 
 def test_a_long_job_is_made_in_segments_and_joined(
-    harness: WorkerHarness, decoder: Decoder, tmp_path: Path
+    demo: DemoServer, decoder: Decoder, tmp_path: Path
 ) -> None:
+    store, hasher = tmp_path / "volume-of-ann", Hasher(FileHashes())
+    vae = put(store, own_names("vae")["vae"])
+    key = file_key(vae)
+    assert key is not None
+    hasher.ask([key])
+    assert hasher.wait([key], SECONDS)
+    engine = ComfyEngine(demo.url)
+    harness = WorkerHarness(
+        engine, decoder, tmp_path, used=UsedFiles(hasher, lambda: Roots(store), lambda info: True)
+    )
     sound = tmp_path / "a.wav"
     media_files.write_sound(sound, media_files.tone(41.0, rate=8_000), rate=8_000)
     given = base64.b64encode(sound.read_bytes()).decode()
@@ -132,6 +147,11 @@ def test_a_long_job_is_made_in_segments_and_joined(
     recipe = json.loads(texts["wan_studio"])
     assert len(recipe["graphs"]) == 2 and json.loads(texts["prompt"]) == recipe["graphs"][0]
     assert recipe["settings"]["values"].items() >= params.items() and recipe["media"]["audio"]["sha256"]
+    models = {model["role"]: model for model in recipe["models"]}
+    size = vae.stat().st_size
+    assert models["vae"] == {"name": vae.name, "role": "vae", "sha256": hasher.known(key), "bytes": size}
+    assert answer["resolved"]["digests"] == {"vae": [hasher.known(key), size]}, "for the studio's recipe"
+    assert b"of-ann" not in made.read_bytes()
     assert answer["notices"] == [notice("negative_prompt_off").to_json()]
     assert answer["warnings"] == ["The negative prompt is turned off for runs at guidance (cfg) 1."]
     assert (answer["resolved"]["values"]["steps"], answer["resolved"]["values"]["cfg"]) == (4, 1.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,7 +14,7 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from backend.jobs.recipe import Lacking
+from backend.jobs.recipe import Lacking, Recipe
 from backend.jobs.views import SourceFile
 from tests.support.fake_studio import FakeStudio
 from ui import page as layout
@@ -51,6 +52,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]
 @pytest.fixture(autouse=True)
 def plain(scene: SimpleNamespace) -> None:
     scene.studio.recipe_files, scene.studio.lacks = {}, ()
+    scene.studio.as_here = lambda found: found
 
 
 def picture(scene: SimpleNamespace, texts: dict[str, str], name: str = "boat.png") -> Path:
@@ -98,6 +100,25 @@ def test_every_field_of_the_mode_is_filled(scene: SimpleNamespace) -> None:
         {},
         [],
     )
+
+
+def test_a_lora_that_has_another_name_here_is_filled_in_with_it(scene: SimpleNamespace) -> None:
+    def here(found: Recipe) -> Recipe:
+        assert json.loads(found.values["loras"])[0]["name"] == "ink"
+        return replace(found, values={**found.values, "loras": '[{"name": "my/brush"}]'})
+
+    scene.studio.as_here = here
+    scene.studio.lacks = (
+        Lacking("renamed_lora", "ink", "loras", "my/brush"),
+        Lacking("unused_model", "a", here="b", used="c"),
+    )
+    given = {**VALUES, "loras": [{"name": "ink"}]}
+    updates = restored(scene, picture(scene, {"wan_studio": json.dumps(recipe(given))}))
+    assert "my/brush" in value(updates, scene.page.forms["image_to_video"].widgets["loras"])
+    said = notes(scene, updates)
+    assert said["fields"]["loras"] == "The LoRA ink is called my/brush here, and is used."
+    sentence = "The model a is here as b. c is used in its place, unless b is chosen in System."
+    assert sentence in said["general"]
 
 
 def test_variations_come_back(scene: SimpleNamespace) -> None:

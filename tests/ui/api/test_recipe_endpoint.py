@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,6 +14,7 @@ import gradio as gr
 import pytest
 from PIL import Image
 
+from backend.jobs.recipe import Lacking
 from tests.support.scripted import OWNER, SMALL, Make, ended
 from ui.api.calls import Calls
 from ui.api.recipe_endpoint import RecipeEndpoint
@@ -47,7 +49,7 @@ def test_a_file_and_a_job_of_ones_own(make: Make, tmp_path: Path, monkeypatch: p
     async def use() -> None:
         mine = await ask(OWNER, file)
         assert {"mode", "values", "media", "missing", "graph"} <= mine.keys() and json.dumps(mine)
-        assert (mine["mode"], mine["missing"]) == ("image_to_video", [])
+        assert (mine["mode"], mine["missing"], mine["notes"]) == ("image_to_video", [], [])
         assert mine["values"].items() >= VALUES.items() and mine["graph"]["1"]["class_type"]
         source = Path(mine["media"]["image"]["file"]["path"])
         assert source.read_bytes() == picture.read_bytes() and source.is_relative_to(uploads)
@@ -61,6 +63,20 @@ def test_a_file_and_a_job_of_ones_own(make: Make, tmp_path: Path, monkeypatch: p
         assert lack["message"] == "The file that was used for Picture is not among yours here."
         by_id = await ask(OWNER, None, done.id, done.key)
         assert {**by_id, "media": {}} == {**mine, "media": {}}
+        with monkeypatch.context() as elsewhere:
+            about = (
+                Lacking("renamed_lora", "ink", "loras", "my/ink"),
+                Lacking("other_model", "a.safetensors"),
+            )
+            elsewhere.setattr(studio, "recipe_lacks", lambda owner, found: about)
+            elsewhere.setattr(studio, "recipe_here", lambda found: replace(found, values={"prompt": "here"}))
+            told = await ask(OWNER, file)
+        assert told["values"] == {"prompt": "here"}
+        assert [(one["kind"], one["name"], one["field"]) for one in told["notes"]] == [
+            ("renamed_lora", "ink", "loras")
+        ]
+        assert told["notes"][0]["message"] == "The LoRA ink is called my/ink here, and is used."
+        assert [(one["kind"], one["field"]) for one in told["missing"]] == [("other_model", "")]
         for owner, arguments, words in (
             (OTHER, (None, done.id, done.key), "Only the owner"),
             (OWNER, (None, done.id, "wrong"), "."),
