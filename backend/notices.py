@@ -62,6 +62,14 @@ def _title(mode: str) -> str:
     return title(mode)
 
 
+def _settings(names: Sequence[str]) -> str:
+    """Parameters of modes by their labels: "Steps and CFG"."""
+    from workflows.modes.registry import MODES  # here: the media processes never need it
+
+    labels = {field.name: field.label for spec in MODES.values() for field in spec.fields}
+    return listed([labels.get(name, name) for name in names])
+
+
 _SHOWN: Mapping[str, Callable[[Any], str]] = {
     "field": lambda name: _FIELDS.get(name, str(name)),
     "input": lambda name: _INPUTS.get(name, str(name).replace("_", " ")),
@@ -80,6 +88,7 @@ _SHOWN: Mapping[str, Callable[[Any], str]] = {
     "mode": _title,
     "files": files_text,
     "names": ", ".join,
+    "settings": _settings,
     "helpers": lambda names: " and ".join(str(name).replace("_", " ") for name in names),
     "addresses": " or ".join,
     "length": duration_text,

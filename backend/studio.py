@@ -212,10 +212,11 @@ class Studio:
         return self._library.view(call(owner, id, key, part, prompt, seed, self.is_admin(owner, user)))
 
     def extend_plan(
-        self, owner: str, id: str, key: str, *, frame: int = -1, method: str = "auto", seconds: float = 5.0
-    ) -> ExtendPlan:
+        self, owner: str, id: str, key: str, *, frame: int = -1, method: str = "auto", seconds: float = 5.0,
+        speed: str = "fast",
+    ) -> ExtendPlan:  # fmt: skip
         """What `extend` would do, and what refuses it. Raises NotFound, NotAllowed."""
-        return self._services.extender.plan(owner, id, key, frame, method, seconds)
+        return self._services.extender.plan(owner, id, key, frame, method, seconds, speed)
 
     # -- unsent forms ---------------------------------------------------------------------
 
@@ -235,9 +236,10 @@ class Studio:
 
     # -- jobs and their files -------------------------------------------------------------
 
-    def job(self, id: str, key: str) -> JobView:
-        """One job. Raises NotFound for a wrong id or key."""
-        return self._library.job(id, key)
+    def job(self, id: str, key: str, owner: str = "") -> JobView:
+        """One job. owner: who asks; its owner sees the keys of its parts too. Raises NotFound for a wrong id
+        or key."""
+        return self._library.job(id, key, owner)
 
     def whole(self, owner: str, id: str, key: str) -> JobView | None:
         """The job that this one is a part of, for its owner alone; None when there is none or it is gone.
@@ -258,9 +260,10 @@ class Studio:
         """(clips, bytes) of an owner's finished jobs."""
         return self._library.totals(owner)
 
-    def cancel(self, id: str, key: str) -> JobView:
-        """Stops a job; it cannot become a video once this has returned. Raises DiskFull, StoreError."""
-        return self._library.cancel(id, key)
+    def cancel(self, id: str, key: str, owner: str = "") -> JobView:
+        """Stops a job; it cannot become a video once this has returned. owner: as in `job`. Raises DiskFull,
+        StoreError."""
+        return self._library.cancel(id, key, owner)
 
     def delete(self, owner: str, id: str, key: str, undo: bool = False) -> JobView:
         """Removes an ended job with its files; a running one is cancelled instead. Raises BadInput then.

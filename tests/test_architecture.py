@@ -34,7 +34,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 
 LEVELS: dict[str, tuple[tuple[str, ...], ...]] = {
     "workflows": (
-        ("workflows.compile",),
+        ("workflows.compile", "workflows.continuing"),
         ("workflows.repetition", "workflows.finals"),
         ("workflows.modes",),
         ("workflows.stages",),

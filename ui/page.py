@@ -65,7 +65,7 @@ CLIENT ones none."""
 BEFORE_FILL = "(...given) => { window.wanStudio.drafts.before(); return given; }"
 AFTER_RESTORE = "() => window.wanStudio.drafts.restored()"
 AFTER_PRESET = "() => window.wanStudio.presets.applied()"
-AFTER_EXTEND = "() => window.wanStudio.extend.answered({!r})"
+AFTER_EXTEND = "(answer) => window.wanStudio.extend.answered({!r}, answer)"
 KNOW_OWNER = "(owner) => window.wanStudio.extend.owner(owner)"
 AFTER_PRESS = "() => window.wanStudio.pressable({!r})"
 """Enables the buttons that a press has disabled; an answer that changes nothing on the page replaces none."""
@@ -151,6 +151,7 @@ class _Page:
         self.visit.owner = gr.BrowserState("", storage_key=STORAGE_KEY, secret=studio.secret("browser"))
         self.visit.admin_link = gr.Textbox("", visible="hidden", container=False, elem_id="ws-admin")
         self.visit.private_link = gr.Textbox("", visible="hidden", container=False, elem_id="ws-wanted")
+        self.answer = gr.Textbox("", visible="hidden", container=False, elem_id="ws-answer")
         gr.HTML(
             header(studio.engines(), None),
             elem_id="ws-header",
@@ -217,7 +218,8 @@ class _Page:
             (card.extend, longer.extend, "extend"),
             (card.reroll, longer.reroll, "reroll"),
         ):
-            event(act, owner, card, **QUEUED).then(None, js=AFTER_EXTEND.format(name), **CLIENT)
+            pressed = event(act, owner, [card, self.answer], **QUEUED)
+            pressed.then(None, self.answer, None, js=AFTER_EXTEND.format(name), **CLIENT)
         self.again = again = Again(self.studio, self.planner.files, stage)
         card.again(again.again, owner, card, **QUEUED)
         card.quality(self.finish.quality, owner, card, **QUEUED)

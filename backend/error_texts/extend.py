@@ -53,9 +53,22 @@ TEXTS: Mapping[str, ErrorText] = {
     "svi_unfinished": ErrorText("The clip is not finished, and SVI Pro needs its last frames now."),
     "svi_short": ErrorText("SVI Pro needs {least} frames to continue from, and there are {frames}."),
     "svi_rate": ErrorText("SVI Pro needs a video of 16 frames a second, and this one has {fps:g}."),
+    "svi_experts": ErrorText("SVI Pro needs both experts, and this clip was drawn with one."),
     "svi_impossible": ErrorText("SVI Pro cannot be used here. {why}", "Use auto or last_frame."),
     "extend_retimed": ErrorText(
         "New parts have 16 frames a second; here some are shown twice, since this video has {fps:g}."
+    ),
+    "part_of_speed": ErrorText("Set for the other speed and not used for the part: {settings}."),
+    "part_of_mode": ErrorText(
+        "Not used for the part, because Image-to-Video draws it: {settings} of the {mode} clip."
+    ),
+    "part_not_by_svi": ErrorText("Not used with SVI Pro: {settings}."),
+    "part_without_lora": ErrorText("{because} The part is drawn without it."),
+    "part_model_gone": ErrorText(
+        "The clip was drawn with {names}, which this engine no longer has; the part is drawn with others."
+    ),
+    "part_models_kept": ErrorText(
+        "The part is drawn with the model files of its clip, although this engine has others by now."
     ),
     "part_stale": ErrorText(
         "The parts after part {number} were drawn to follow its earlier version; they stay as they are."

@@ -42,7 +42,7 @@ from workflows.notice import Notice
 
 log = logging.getLogger("wan.jobs")
 
-OF_SUBMISSION = frozenset({"final_left"})
+OF_SUBMISSION = frozenset({"final_left", "part_of_speed", "part_of_mode", "part_without_lora"})
 """Codes of warnings that a job is submitted with and no graph repeats."""
 Compiler = Callable[[Job, Engine], Compiled]
 """Turns a job into graphs for this engine. Raises StudioError."""

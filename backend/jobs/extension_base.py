@@ -12,14 +12,13 @@ from typing import Any, Final
 from backend.errors import BadInput
 from backend.jobs.job import Job
 from backend.jobs.parts import LAST_FRAME, SVI, Part, total
+from workflows.continuing import MODE
 from workflows.modes.registry import MODES
 from workflows.params.limits import EXTENDED_SECONDS_MAX, RANDOM_SEEDS, SECONDS_MIN
 from workflows.params.sizes import FPS, SIZE_MAX, SIZE_MIN, SIZE_STEP, frames_for
 from workflows.params.values import InvalidParam
 from workflows.spec import RANDOM_SEED
 
-MODE: Final = "image_to_video"
-"""The mode that draws new parts."""
 AUTO: Final = "auto"
 METHODS = (AUTO, SVI, LAST_FRAME)
 SPEEDS = ("fast", "quality")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,16 @@ from backend.jobs import input_files
 from backend.jobs.extension_base import Base, Request
 from backend.jobs.job import EXTENSION, Job
 from backend.jobs.layout import PARTS, WORKFLOW, link_or_copy
+from backend.jobs.part_values import settings_of
 from backend.jobs.parts import END, GRAPH, Part, end_of, file_of, total
 from backend.jobs.views import EXTEND, SEVERAL
 from workflows.notice import Notice, made
 
 BYTES_PER_PIXEL = 0.1
 """Of a frame of the joined video at crf 18, an upper figure."""
+
+OF_PICTURE = ("cropped", "picture_enlarged", "picture_strip", "strip")
+"""Codes about a given picture: a part begins with frames of the clip."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,8 @@ class Joined:
             for index, part in enumerate(base.parts, 1)
         ]
         new = replace(self.part, job=child.id, seed=child.seed, prompt=str(child.params.get("prompt") or ""))
+        if number > 1:
+            new = replace(new, settings=settings_of(child.params))
         if number == 1:
             new = replace(new, frames=min(self.part.frames, child.frames) or child.frames)
         parts.append(new)
@@ -68,7 +74,8 @@ class Joined:
         first = child if number == 1 else job
         if number == 1:
             params |= {"prompt": child.params.get("prompt", ""), "seed": child.seed}
-        warnings = self.warnings
+        of_child = child.warnings if number == 1 else _of_part(child.warnings)
+        warnings = tuple(dict.fromkeys((*self.warnings, *of_child)))
         if self.later:
             warnings = (*warnings, made("part_stale", {"number": number}))
         parent = Job(
@@ -95,3 +102,16 @@ class Joined:
                     link_or_copy(beside, folder / (file_of(index) + more))
         if self.end is not None:  # an upload, which may be changed in place
             shutil.copyfile(self.end, folder / end_of(self.number))
+
+
+def _of_part(warnings: Iterable[Notice]) -> tuple[Notice, ...]:
+    """The warnings of the job that draws a part, as those of the joined video."""
+    found: list[Notice] = []
+    for one in warnings:
+        if one.code == "repeats_earlier_run":
+            found.append(made("part_models_kept", {}))
+        elif one.code == "earlier_run_gone":
+            found.append(made("part_model_gone", {"names": one.arg("names") or ()}))
+        elif one.code not in OF_PICTURE:
+            found.append(one)
+    return tuple(found)

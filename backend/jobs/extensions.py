@@ -18,11 +18,9 @@ from backend.jobs import folders, waiting_clip
 from backend.jobs.extension_base import (
     AUTO,
     METHODS,
-    MODE,
     SPEEDS,
     Base,
     Request,
-    drawn_size,
     length_after,
     seed_for,
     whole_number,
@@ -32,24 +30,25 @@ from backend.jobs.job import CANCELLED, DONE, FAILED, TERMINAL, VARIATIONS, Job,
 from backend.jobs.job_storage import Submission
 from backend.jobs.layout import result_name
 from backend.jobs.library import Library
-from backend.jobs.offers import Offers
+from backend.jobs.offers import Offer, Offers
 from backend.jobs.part_submission import PartSubmitter
+from backend.jobs.part_values import PartValues, first_again, own_values, values_again, values_of
 from backend.jobs.parts import LAST_FRAME, SVI, Part, Route, end_of, frame_in_file, up_to
-from backend.jobs.views import EXTEND, SEVERAL, ExtendPlan
+from backend.jobs.views import EXTEND, ExtendPlan
 from backend.media.decoder import Decoder
 from workflows.catalog import load_catalog
-from workflows.modes.registry import MODES, makes_still
+from workflows.continuing import MODE
+from workflows.modes.continuation import UNUSED
+from workflows.modes.registry import makes_still
 from workflows.notice import Notice, made, notice
 from workflows.params.sizes import FPS, frames_for
-from workflows.repetition import for_repetition
 from workflows.spec import RANDOM_SEED
 from workflows.stages import svi
 
-CARRIED = ("negative_prompt", "motion", "nag", "prompt_weights")
-"""Settings of the clip that its new part has too, where its mode has them."""
 FRAMES = ".frames-"
 """What the name of a folder in the data folder begins with that has the frames to draw from, while a part is
 submitted."""
+BOTH = "both"
 FIRST_FRAME_MODES = ("image_to_video", "fast_video")
 """Modes whose picture is the first frame of the video."""
 
@@ -65,54 +64,63 @@ class Extender:
 
     # -- plans ----------------------------------------------------------------------------
 
-    def plan(self, owner: str, job_id: str, key: str, frame: Any, method: Any, seconds: Any) -> ExtendPlan:
+    def plan(
+        self, owner: str, job_id: str, key: str, frame: Any, method: Any, seconds: Any, speed: Any = SPEEDS[0]
+    ) -> ExtendPlan:
         """What `extend` would do. Raises NotFound, NotAllowed."""
         job = self._library.owned(owner, job_id, key)
-        asked = Request(seconds=seconds, frame=frame, method=method)
-        problems: list[Notice] = []
-        base: Base | None = None
+        asked = Request(seconds=seconds, frame=frame, method=method, speed=speed)
         try:
             base = self._base(job, frame)
         except (BadInput, NotFound) as error:
             return ExtendPlan(LAST_FRAME, None, (_problem(error),))
+        problems: list[Notice] = []
+        found = PartValues({})
+        after = base.seconds
         route: Route = LAST_FRAME
         reason: Notice | None = None
         try:
-            route, reason = self._route(base, asked)
+            found = values_of(base, asked, self._offers.all())
         except BadInput as error:
             problems.append(_problem(error))
-        after = base.seconds
+        try:
+            route, reason = self._route(base, asked, found)
+        except BadInput as error:
+            problems.append(_problem(error))
         try:
             after = length_after(base, asked.seconds)
         except BadInput as error:
             problems.append(_problem(error))
-        return ExtendPlan(route, reason, tuple(problems), base.seconds, after)
+        notes = (*found.notes, *_unused(route, found), *_retimed(base))
+        return ExtendPlan(route, reason, tuple(problems), base.seconds, after, notes, found.values)
 
-    def _route(self, base: Base, asked: Request) -> tuple[Route, Notice | None]:
+    def _route(self, base: Base, asked: Request, part: PartValues) -> tuple[Route, Notice | None]:
         """(route, why). Raises BadInput for an unknown method and for SVI where it cannot be used."""
         if asked.method not in METHODS:
             raise BadInput.of("extend_method", method=str(asked.method), names=METHODS, field="method")
         if asked.method == LAST_FRAME:
             return LAST_FRAME, None
-        why = self._no_svi(base, asked)
+        why = self._no_svi(base, asked, part)
         if why is None:
             return SVI, made("extend_by_svi", {}) if asked.method == AUTO else None
         if asked.method == SVI:
             raise BadInput.of("svi_impossible", why=why, field="method")
         return LAST_FRAME, made("extend_by_last_frame", {"why": why})
 
-    def _no_svi(self, base: Base, asked: Request) -> Notice | None:
+    def _no_svi(self, base: Base, asked: Request, part: PartValues) -> Notice | None:
         """Why the frames cannot be handed on as latents; None where they can."""
         last = base.parts[-1]
         if base.waits:
             return made("svi_unfinished", {})
         if asked.end_image is not None:
             return made("svi_no_end", {})
+        if part.experts != BOTH:
+            return made("svi_experts", {})
         if not svi.fits_rate(base.job.fps):
             return made("svi_rate", {"fps": base.job.fps})
         if not svi.frames_handed_on(last.frames):
             return made("svi_short", {"least": svi.FRAMES_MIN, "frames": last.frames})
-        offers = self._offers.all()
+        offers: Sequence[Offer] = part.offers or self._offers.all()
         if asked.method == AUTO:  # a server that is away would be waited for
             offers = [offer for offer in offers if offer.info.state != "lost"] or offers
         least = min((svi.missing(load_catalog(), offer.facts) for offer in offers), key=len)
@@ -197,9 +205,9 @@ class Extender:
         frames = round((frames_for(asked.seconds) - 1) * base.job.fps / FPS)
         if replaced is not None and later:
             frames = min(frames, replaced.frames)
-        route, reason = self._route(base, asked)
-        values = self._values(base, asked)
-        number = len(base.parts) + 1
+        found = self._values(base, asked, replaced)
+        route, reason = self._route(base, asked, found)
+        values, number = found.values, len(base.parts) + 1
         with tempfile.TemporaryDirectory(dir=self._jobs_dir.parent, prefix=FRAMES) as folder:
             files = self._files(base, route, values, Path(folder))
             if asked.end_image is not None:
@@ -210,31 +218,33 @@ class Extender:
                 seconds=asked.seconds, speed=asked.speed, method=asked.method,
                 end=end_of(number) if asked.end_image is not None else "",
             )  # fmt: skip
-            warnings = [reason] if reason is not None and route == LAST_FRAME else []
-            if not svi.fits_rate(base.job.fps):
-                warnings.append(made("extend_retimed", {"fps": base.job.fps}))
-            new_job = Joined(self._jobs_dir, base, part, tuple(later), tuple(warnings), asked.end_image)
-            earlier = self._submitter.job(replaced.job) if replaced is not None else None
-            kept = _resolved(earlier, MODE, values)
-            submission = Submission(owner, MODE, values, files, unlimited=unlimited, kept=kept)
+            said = (reason,) if reason is not None and route == LAST_FRAME else ()
+            warnings = (*said, *found.notes, *_unused(route, found), *_retimed(base))
+            new_job = Joined(self._jobs_dir, base, part, tuple(later), warnings, asked.end_image)
+            submission = Submission(
+                owner, MODE, values, files, unlimited=unlimited, kept=found.kept, said=found.notes
+            )
             return self._submitter.submit(submission, new_job.parent, new_job.asked(asked))
 
     def _first_again(
         self, owner: str, job: Job, later: Sequence[Part], prompt: str | None, seed: int, unlimited: bool
     ) -> Job:
         """Queues the job with the first clip drawn again, from what that was made from."""
-        values = _own(job)
+        own = own_values(job)
         if prompt:
-            values["prompt"] = prompt
-        values["seed"] = seed_for(seed, job.parts)
+            own["prompt"] = prompt
+        found = first_again(job, {**own, "seed": seed_for(seed, job.parts)}, self._offers.all())
+        values = found.values
         sources = {name: self._library.files.source(job, name) for name in job.inputs}
         files = {name: source.path for name, source in sources.items() if source is not None}
         titles = {name: source.filename for name, source in sources.items() if source is not None}
         part = replace(job.parts[0], job="", file="", prompt=str(values.get("prompt") or ""), seam=None)
         base = Base(job, (), ())
-        new_job = Joined(self._jobs_dir, base, part, tuple(later), (), None)
-        kept = _resolved(job, job.mode, values)
-        submission = Submission(owner, job.mode, values, files, unlimited=unlimited, titles=titles, kept=kept)
+        new_job = Joined(self._jobs_dir, base, part, tuple(later), found.notes, None)
+        submission = Submission(
+            owner, job.mode, values, files, unlimited=unlimited, titles=titles, kept=found.kept,
+            said=found.notes,
+        )  # fmt: skip
         return self._submitter.submit(submission, new_job.parent, ("reroll", job.id, 1, prompt, seed))
 
     def remove_left(self) -> None:
@@ -274,27 +284,12 @@ class Extender:
 
     # -- what the new part is drawn from ---------------------------------------------------
 
-    def _values(self, base: Base, asked: Request) -> dict[str, Any]:
-        """The parameters of the new part."""
-        job, own = base.job, MODES[MODE].by_name
-        width, height = drawn_size(job.width, job.height)
-        carried = {name: job.params[name] for name in CARRIED if job.params.get(name) is not None}
-        loras = job.params.get("loras")
-        if loras and job.mode in FIRST_FRAME_MODES:
-            carried["loras"] = loras
-        if asked.speed not in SPEEDS:
-            raise BadInput.of("extend_speed", speed=str(asked.speed), names=SPEEDS, field="speed")
-        values = {name: value for name, value in carried.items() if name in own}
-        given = asked.prompt.strip() if isinstance(asked.prompt, str) else asked.prompt
-        return {
-            **values,
-            "prompt": asked.prompt if given else base.parts[-1].prompt,
-            "seconds": asked.seconds,
-            "speed": asked.speed,
-            "width": width,
-            "height": height,
-            "seed": seed_for(asked.seed, base.parts),
-        }
+    def _values(self, base: Base, asked: Request, replaced: Part | None) -> PartValues:
+        """What a part is drawn with: a new one, or the one that is `replaced`. Raises BadInput."""
+        offers = self._offers.all()
+        if replaced is None:
+            return values_of(base, asked, offers)
+        return values_again(base, asked, replaced, self._submitter.job(replaced.job), offers)
 
     def _files(
         self, base: Base, route: Route, values: Mapping[str, Any], folder: Path
@@ -331,18 +326,15 @@ def _problem(error: StudioError) -> Notice:
     return notice("refused", error=error.code, reason=error.why, field=error.field)
 
 
-def _own(job: Job) -> dict[str, Any]:
-    """The parameters of a job that its mode has."""
-    return {name: value for name, value in job.params.items() if name not in SEVERAL}
+def _unused(route: Route, part: PartValues) -> tuple[Notice, ...]:
+    """The settings for which this way to go on has no place."""
+    names = tuple(name for name in UNUSED if part.values.get(name)) if route == SVI else ()
+    return (made("part_not_by_svi", {"settings": names}),) if names else ()
 
 
-def _resolved(earlier: Job | None, mode: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    """What the job of a part was resolved to, as far as it holds for these values, so that the part is drawn
-    again with the same files; {} for a job that is gone."""
-    if earlier is None or earlier.mode != mode:
-        return {}
-    kept = for_repetition(mode, _own(earlier), earlier.resolved, values)
-    return kept.to_json() if kept is not None else {}
+def _retimed(base: Base) -> tuple[Notice, ...]:
+    """That frames of a part are shown twice, or left out, in a video of another rate."""
+    return () if svi.fits_rate(base.job.fps) else (made("extend_retimed", {"fps": base.job.fps}),)
 
 
 def _prompt(job: Job) -> str:

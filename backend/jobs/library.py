@@ -95,15 +95,16 @@ class Library:
         """Whether this is the token of the owner with this stored id (memory)."""
         return isinstance(owner, str) and tokens.is_token(owner) and tokens.owner_id(owner) == owner_id
 
-    def view(self, job: Job, children: Sequence[Job] | None = None) -> JobView:
+    def view(self, job: Job, children: Sequence[Job] | None = None, *, by_link: bool = False) -> JobView:
         """What is shown of a job, with its key. `children`: of a parent, if the caller has them; otherwise an
-        ended parent costs one more database read. A joined video has parts instead."""
+        ended parent costs one more database read. A joined video has parts instead: `by_link`, without the
+        keys of their jobs, which show more than what is joined, such as frames that were left out."""
         if not job.assembly:
             return view(job, self._key(job))
         if children is None:
             children = self._children(job)
         if job.assembly == EXTENSION:
-            return view(job, self._key(job), parts=self._parts(job, children))
+            return view(job, self._key(job), parts=self._parts(job, children, by_link))
         parts = tuple(
             ChildView(part.id, self._key(part), part.seed, part.status, part.width, part.height)
             for part in children
@@ -115,13 +116,14 @@ class Library:
         found = self._scheduler.children(job.id)
         return self._store.children(job.id)[job.id] if found is None else found
 
-    def _parts(self, job: Job, children: Sequence[Job]) -> tuple[PartView, ...]:
+    def _parts(self, job: Job, children: Sequence[Job], by_link: bool) -> tuple[PartView, ...]:
         """The parts of a joined video; a part without a file has the state of its job."""
         known = {child.id: child.status for child in children}
         begins = starts(job.parts)
         return tuple(
             PartView(
-                number, part.job, tokens.job_key(self._secret, part.job), part.seed, part.prompt, part.route,
+                number, part.job, "" if by_link else tokens.job_key(self._secret, part.job), part.seed,
+                part.prompt, part.route,
                 DONE if part.file else known.get(part.job, job.status), part.stale, begins[number - 1],
                 part.frames, SeamView(**asdict(part.seam)) if part.seam is not None else None,
             )
@@ -131,9 +133,10 @@ class Library:
     def _key(self, job: Job) -> str:
         return tokens.job_key(self._secret, job.id)
 
-    def job(self, job_id: str, key: str) -> JobView:
-        """What is shown of one job."""
-        return self.view(self.open(job_id, key))
+    def job(self, job_id: str, key: str, owner: str = "") -> JobView:
+        """What is shown of one job to those who have its link, or to this owner (token)."""
+        job = self.open(job_id, key)
+        return self.view(job, by_link=not self.is_owner(owner, job.owner))
 
     def whole(self, owner: str, job_id: str, key: str) -> JobView | None:
         """The parent of a job, for its owner only; None when it has none or that was deleted."""
@@ -158,13 +161,13 @@ class Library:
         """(clips, bytes) of an owner's finished jobs."""
         return self._store.totals(tokens.owner_id(owner)) if tokens.is_token(owner) else (0, 0)
 
-    def cancel(self, job_id: str, key: str) -> JobView:
-        """Stops a job; an ended one stays as it is. Raises DiskFull or StoreError when the request cannot be
-        written: then nothing has changed."""
+    def cancel(self, job_id: str, key: str, owner: str = "") -> JobView:
+        """Stops a job; an ended one stays as it is. `owner`: as in `job`. Raises DiskFull or StoreError when
+        the request cannot be written: then nothing has changed."""
         job = self.open(job_id, key)
         if job.status not in TERMINAL:
             self._scheduler.cancel(job.id)
-        return self.job(job_id, key)
+        return self.job(job_id, key, owner)
 
     def delete(self, owner: str, job_id: str, key: str, undo: bool) -> JobView:
         """Deletes an ended job with its files, and its children; with `undo` it is hidden first and removed a

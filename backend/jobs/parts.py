@@ -23,7 +23,8 @@ class Part:
     before again. `frames`: of the joined video. `stale`: the part that it was drawn after has been replaced.
     `seam`: between the part before and this one.
 
-    What it was asked for: `prompt`, `seed`, `seconds`, `speed`, `method`; `end`: its end picture, as `file`.
+    What it was asked for: `prompt`, `seed`, `seconds`, `speed`, `method`; `end`: its end picture, as `file`;
+    `settings`: the other parameters of its job, None for a clip and for a part of an earlier version.
     """
 
     job: str
@@ -39,6 +40,7 @@ class Part:
     speed: str = ""
     method: str = ""
     end: str = ""
+    settings: Mapping[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """As it is stored."""
@@ -59,6 +61,8 @@ class Part:
         if part.route not in get_args(Route) or not all(isinstance(text, str) for text in texts):
             raise ValueError(f"not a part: {item!r:.60}")
         if not all(isinstance(number, int) and number >= 0 for number in whole):
+            raise ValueError(f"not a part: {item!r:.60}")
+        if not (part.settings is None or isinstance(part.settings, Mapping)):
             raise ValueError(f"not a part: {item!r:.60}")
         return part
 

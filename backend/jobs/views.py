@@ -54,9 +54,10 @@ class SeamView:
 
 @dataclass(frozen=True)
 class PartView:
-    """A part of a joined video. `id`, `key`: of the job that drew it, which may be gone. `route`: clip,
-    last_frame or svi. `stale`: the part before it was replaced after this one was drawn. `start`, `frames`:
-    of the joined video. `seam`: None for the first part and for one that is not joined yet."""
+    """A part of a joined video. `id`, `key`: of the job that drew it, which may be gone; `key` is "" for
+    everyone but its owner. `route`: clip, last_frame or svi. `stale`: the part before it was replaced after
+    this one was drawn. `start`, `frames`: of the joined video. `seam`: None for the first part and for one
+    that is not joined yet."""
 
     number: int
     id: str
@@ -71,21 +72,27 @@ class PartView:
     seam: SeamView | None = None
 
     def record(self) -> dict[str, Any]:
-        """The part as the API names it."""
-        return asdict(self)
+        """The part as the API names it, without a key for those who may not open it."""
+        record = asdict(self)
+        if not self.key:
+            del record["key"]
+        return record
 
 
 @dataclass(frozen=True)
 class ExtendPlan:
     """What extending a video would do. `route`: svi or last_frame; `reason`: why this route is used, None
     where the caller chose it; `problems`: why it is refused; `seconds_before`, `seconds_after`: of the video
-    up to the frame, and of the joined one."""
+    up to the frame, and of the joined one; `notes`: what is left out of the part, and other warnings;
+    `values`: the parameters that it is drawn with."""
 
     route: str
     reason: Notice | None = None
     problems: tuple[Notice, ...] = ()
     seconds_before: float = 0.0
     seconds_after: float = 0.0
+    notes: tuple[Notice, ...] = ()
+    values: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,14 @@ pytestmark = pytest.mark.full
 
 SEAM = SeamView(False, 0.42, 0.2, 1.13)
 
+DROP = """dialog => {
+  const files = new DataTransfer();
+  files.items.add(new File(["words"], "notes.txt", { type: "text/plain" }));
+  files.items.add(new File(["picture"], "first.png", { type: "image/png" }));
+  dialog.dispatchEvent(new DragEvent("drop", { bubbles: true, cancelable: true, dataTransfer: files }));
+}"""
+"""Two files are dropped on the dialog, a picture and a text."""
+
 
 @pytest.fixture
 def extending(tmp_path: Path, photo: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNamespace]:
@@ -73,12 +81,16 @@ def test_a_clip_is_extended_and_a_part_drawn_again(
     assert page.locator("#ws-card video").evaluate("video => video.paused")
     expect(dialog.locator(".count")).to_have_text("Frame 17 of 17")
     expect(dialog.locator("textarea")).to_have_value("It turns")
-    expect(dialog.locator('[data-x="length"]')).to_have_text("5.1 s now, 10.1 s with the new part")
+    expect(dialog.locator('[data-x="length"]')).to_have_text("5 s now, 10 s with the new part")
     assert dialog.evaluate("node => node.scrollWidth <= node.clientWidth")
     dialog.locator("textarea").fill("It stops at the pier")
     dialog.locator('[data-p="back"]').click()
+    dialog.evaluate(DROP)
+    expect(dialog.locator('[data-x="end-name"]')).to_have_text("first.png")
+    expect(dialog.locator('[data-x="end-said"]')).to_have_text("first.png is used. The other file is not.")
     dialog.locator("input[type=file]").set_input_files(photo)
     expect(dialog.locator('[data-x="end-name"]')).to_have_text(photo.name)
+    expect(dialog.locator('[data-x="end-said"]')).to_be_empty()
     page.keyboard.press("Escape")
     expect(dialog).to_be_hidden()
     expect(opener).to_be_focused()
@@ -86,14 +98,19 @@ def test_a_clip_is_extended_and_a_part_drawn_again(
     page.wait_for_function("window.wanStudio?.drafts && !window.wanStudio.drafts.busy()")
     opener.click()
     expect(dialog.locator("textarea")).to_have_value("It stops at the pier")
-    expect(dialog.locator('[data-x="length"]')).not_to_be_empty()
     expect(dialog.locator(".count")).to_have_text("Frame 16 of 17")
     expect(dialog.locator('[data-x="end-name"]')).to_have_text(photo.name)
 
-    # A refusal stands at its field; nothing is lost, and the next press sends it.
+    # A refusal stands at its field, also after a plan that arrives later and a card that is drawn again;
+    # nothing is lost, and the next press sends it.
     studio.refusal = BadInput.of("too_long", length=130.0, longest=120.0, field="seconds")
+    problem = dialog.locator('[data-field="seconds"] .dialog-problem')
     dialog.locator("[data-dialog-submit]").click()
-    expect(dialog.locator('[data-field="seconds"] .dialog-problem')).to_contain_text("2 min 10 s")
+    page.evaluate("window.wanStudio.redraw()")
+    expect(problem).to_contain_text("2 min 10 s")
+    expect(dialog.locator('[data-x="length"]')).not_to_be_empty()
+    expect(page.locator("#ws-card .notice.said")).to_have_count(0)
+    expect(problem).to_contain_text("2 min 10 s")
     expect(dialog.locator("textarea")).to_have_value("It stops at the pier")
     studio.refusal = None
     dialog.locator("textarea").focus()

@@ -156,7 +156,7 @@ class ScriptedStudio:
             self.end(view.id, "done")
         return view
 
-    def job(self, id: str, key: str) -> JobView:
+    def job(self, id: str, key: str, owner: str = "") -> JobView:
         job = self.jobs.get(id)
         if job is None or job.key != key:
             raise NotFound("There is no such video, or the link is incomplete.")
@@ -169,7 +169,7 @@ class ScriptedStudio:
         self.job(id, key)
         return self.states[id]
 
-    def cancel(self, id: str, key: str) -> JobView:
+    def cancel(self, id: str, key: str, owner: str = "") -> JobView:
         self.job(id, key)
         self.end(id, "cancelled")
         return self.jobs[id]

@@ -13,7 +13,7 @@ class FakeExtensions:
 
     runs: dict[str, Any]
 
-    def job(self, id: str, key: str) -> JobView:
+    def job(self, id: str, key: str, owner: str = "") -> JobView:
         """Same signature as Studio's."""
         raise NotImplementedError
 
@@ -39,7 +39,8 @@ class FakeExtensions:
         return self.add(job.mode, dict(job.params), self.runs[id].image)
 
     def extend_plan(
-        self, owner: str, id: str, key: str, *, frame: int = -1, method: str = "auto", seconds: float = 5.0
-    ) -> ExtendPlan:
+        self, owner: str, id: str, key: str, *, frame: int = -1, method: str = "auto", seconds: float = 5.0,
+        speed: str = "fast",
+    ) -> ExtendPlan:  # fmt: skip
         before = self.job(id, key).seconds
         return ExtendPlan("last_frame", None, (), before, before + seconds)

@@ -400,7 +400,7 @@ class FakeStudio(FakeFinals, FakeExtensions):
             raise NotFound("This clip no longer exists.")
         return run
 
-    def job(self, id: str, key: str) -> JobView:
+    def job(self, id: str, key: str, owner: str = "") -> JobView:
         self._advance()
         return self._run(id, key).view
 
@@ -438,7 +438,7 @@ class FakeStudio(FakeFinals, FakeExtensions):
         queued = [view for view in own if view.status == "queued"]
         return next(iter(running or queued), None)
 
-    def cancel(self, id: str, key: str) -> JobView:
+    def cancel(self, id: str, key: str, owner: str = "") -> JobView:
         run = self._run(id, key)
         for child in run.members:
             self.cancel(child, self.runs[child].view.key)

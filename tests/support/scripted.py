@@ -40,7 +40,7 @@ class Servers:
 def ended(studio: Studio, job: JobView, seconds: float = SECONDS) -> JobView:
     """Waits until the job has ended in the store and in its view, and returns it."""
     until(lambda: studio.progress(job.id, job.key).status in TERMINAL, seconds)
-    return until(lambda: (now := studio.job(job.id, job.key)).status in TERMINAL and now, seconds)
+    return until(lambda: (now := studio.job(job.id, job.key, OWNER)).status in TERMINAL and now, seconds)
 
 
 def speak(studio: Studio, tone: Path, earlier: JobView | None = None) -> JobView:

@@ -26,7 +26,7 @@ from ui.job_card import Card
 from ui.views import extend, parts
 from ui.views.next_steps import next_steps
 from ui.views.player import player
-from workflows.notice import notice
+from workflows.notice import made, notice
 
 OTHER = "owner-token-of-another-one-00002"
 VISITOR: Any = SimpleNamespace(username=None)
@@ -64,7 +64,7 @@ def url(job: Any, name: str, download: bool = False) -> str:
 
 
 def event(job: Any, path: str = "", **data: Any) -> Any:
-    about = {"id": job.id, "key": job.key, "path": path, "data": json.dumps(data)}
+    about = {"id": job.id, "key": job.key, "path": path, "press": "one", "data": json.dumps(data)}
     return SimpleNamespace(_data=about)
 
 
@@ -72,7 +72,7 @@ def test_what_the_dialog_holds_reaches_the_studio(
     studio: Any, actions: Extend, clip: Any, picture: Path
 ) -> None:
     data = {"prompt": "It turns", "seconds": 3, "frame": 12, "method": "svi", "speed": "quality"}
-    html = actions.extend(OWNER, event(clip, str(picture), **data), VISITOR)
+    html, answer = actions.extend(OWNER, event(clip, str(picture), **data), VISITOR)
     ((act, given),) = studio.asked
     assert act == "extend" and given == {
         "prompt": "It turns", "seconds": 3.0, "frame": 12, "end_image": picture, "method": "svi",
@@ -80,10 +80,11 @@ def test_what_the_dialog_holds_reaches_the_studio(
     }  # fmt: skip
     found = re.search(r'data-made="([\w-]+)"', html)
     assert found and found[1] != clip.id and 'class="notice said"' not in html
+    assert json.loads(answer) == {"press": "one", "made": found[1], "problem": "", "field": ""}
 
 
 def test_a_part_is_drawn_again(studio: Any, actions: Extend, clip: Any) -> None:
-    html = actions.reroll(OWNER, event(clip, part=2, prompt="Slower"), VISITOR)
+    html, _ = actions.reroll(OWNER, event(clip, part=2, prompt="Slower"), VISITOR)
     assert studio.asked == [("reroll", {"part": 2, "prompt": "Slower", "seed": -1, "user": ""})]
     assert "data-made=" in html
 
@@ -93,27 +94,32 @@ def test_a_refusal_stands_at_its_field_and_makes_nothing(
     studio: Any, actions: Extend, clip: Any, act: str
 ) -> None:
     studio.refusal = BadInput.of("too_long", length=130.0, longest=120.0, field="seconds")
-    html = getattr(actions, act)(OWNER, event(clip, part=1), VISITOR)
+    html, answer = getattr(actions, act)(OWNER, event(clip, part=1), VISITOR)
+    said = json.loads(answer)
+    assert (said["field"], said["made"]) == ("seconds", "") and "2 min 10 s" in said["problem"]
     assert 'class="notice said" data-field="seconds"' in html and "data-made" not in html
     assert f'data-shown="{clip.id}"' in html, "the clip stays on the stage"
     studio.refusal = RuntimeError("a bug")
-    assert "notice said" in getattr(actions, act)(OWNER, event(clip, part=1), VISITOR)
+    html, answer = getattr(actions, act)(OWNER, event(clip, part=1), VISITOR)
+    assert "notice said" in html and json.loads(answer)["problem"]
 
 
 def test_an_end_picture_must_be_an_upload(studio: Any, actions: Extend, clip: Any) -> None:
-    html = actions.extend(OWNER, event(clip, "/etc/passwd"), VISITOR)
+    html, answer = actions.extend(OWNER, event(clip, "/etc/passwd"), VISITOR)
     assert 'data-field="end_image"' in html and studio.asked == []
+    assert json.loads(answer)["field"] == "end_image"
 
 
 @pytest.mark.parametrize("act", ["extend", "reroll"])
 def test_a_clip_of_another_visitor_is_left_alone(studio: Any, actions: Extend, clip: Any, act: str) -> None:
-    answer = getattr(actions, act)(OTHER, event(clip, part=1), VISITOR)
-    assert answer == gr.skip() and studio.asked == []
+    shown, answer = getattr(actions, act)(OTHER, event(clip, part=1), VISITOR)
+    assert shown == gr.skip() and studio.asked == []
+    assert json.loads(answer)["problem"] and not json.loads(answer)["made"]
 
 
 def test_a_repeated_request_makes_one_job(studio: Any, actions: Extend, clip: Any) -> None:
     with requester.attempt("press-number-one"):
-        first, second = (actions.extend(OWNER, event(clip), VISITOR) for _ in range(2))
+        first, second = (actions.extend(OWNER, event(clip), VISITOR)[0] for _ in range(2))
     assert len(studio.asked) == 1
     assert re.findall(r'data-made="([\w-]+)"', first) == re.findall(r'data-made="([\w-]+)"', second)
 
@@ -127,12 +133,20 @@ def test_the_dialog_is_answered_with_route_lengths_and_problems(
 ) -> None:
     found = asyncio.run(actions.plan(asked(clip, seconds=5, frame=-1, method="auto"), VISITOR))
     assert found["route"] == "" and found["reason"] == "There is no SVI Pro LoRA."
-    assert found["length"] == "5.1 s now, 10.1 s with the new part" and found["problems"] == {}
-    assert studio.asked == [("plan", {"frame": -1, "method": "auto", "seconds": 5.0})]
+    assert found["length"] == "5 s now, 10 s with the new part" and found["problems"] == {}
+    assert studio.asked == [("plan", {"frame": -1, "method": "auto", "seconds": 5.0, "speed": "fast"})]
+    assert found["notes"] == ""
+    studio.answer = replace(PLAN, notes=(made("part_of_speed", {"settings": ("steps", "cfg")}),))
+    found = asyncio.run(actions.plan(asked(clip), VISITOR))
+    assert found["notes"] == "Set for the other speed and not used for the part: Steps and CFG."
     problem = BadInput.of("too_long", length=130.0, longest=120.0).notice
     studio.answer = replace(PLAN, problems=(problem, notice("said", message="Full.", hint="")))
     found = asyncio.run(actions.plan(asked(clip), VISITOR))
     assert found["problems"].keys() == {""}, "nothing is lost that is about no field"
+    why = made("extend_method", {"method": "x", "names": ()})
+    refused = notice("refused", error="bad_input", reason=why, field="method")
+    studio.answer = replace(PLAN, problems=(refused,))
+    assert asyncio.run(actions.plan(asked(clip), VISITOR))["problems"].keys() == {"method"}
     studio.plan_refusal = BadInput.of("too_long", length=130.0, longest=120.0, field="seconds")
     assert asyncio.run(actions.plan(asked(clip), VISITOR))["problems"].keys() == {"seconds"}
 
@@ -200,7 +214,12 @@ def test_the_strip_has_a_row_for_each_part() -> None:
         "no doubled frame, brightness changes by 0.4 of 255, colour by 0.2 of 255, motion 1.1 times" in html
     )
     assert "a doubled frame" in html and "<turns>" not in html and "It &lt;turns&gt;" in html
-    assert "5.1 s" in html and "SVI Pro" in html and "Last frame" in html
+    assert (
+        "<span>5 s</span>" in html
+        and "<span>2.5 s</span>" in html
+        and "SVI Pro" in html
+        and "Last frame" in html
+    )
     assert "reroll" not in parts.strip(view, False) and 'data-jump="81"' in parts.strip(view, False)
 
 
@@ -229,5 +248,5 @@ def test_the_dialogs_have_a_field_for_every_value() -> None:
 
 def test_a_full_queue_is_said_in_the_dialog(studio: Any, actions: Extend, clip: Any) -> None:
     studio.refusal = QueueFull.of("queue_full", most=100)
-    html = actions.extend(OWNER, event(clip), VISITOR)
+    html, _ = actions.extend(OWNER, event(clip), VISITOR)
     assert 'class="notice said"><' in html

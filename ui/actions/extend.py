@@ -35,18 +35,16 @@ log = logging.getLogger("wan.ui")
 PICTURES = "image_to_video"
 """The mode whose times a new part takes."""
 AUTO, LAST_FRAME = "auto", "last_frame"
-FIELDS = {
-    "extend_frame": "frame", "extend_full": "frame", "extend_too_long": "seconds", "extend_method": "method",
-    "svi_impossible": "method",
-}  # fmt: skip
-"""Code of a problem -> the field of the dialog that it is about."""
 DEFAULTS: Mapping[str, Any] = {
     "prompt": "", "seconds": 5.0, "frame": -1, "method": "auto", "speed": "fast", "seed": -1, "part": 0,
 }  # fmt: skip
 
 
 class Extend:
-    """Handlers that return the card's new HTML: with the new job, or with what is wrong above the stage."""
+    """Handlers that return the card's new HTML, with the new job or with what is wrong above the stage, and
+    the answer to the press for the dialog: JSON of {press, made, problem, field}. `press` is the one that the
+    event named, `made` the new job. Another event may replace the card at the same time, but not the answer.
+    """
 
     def __init__(self, studio: Studio, card: Card, stage: Stage) -> None:
         self.studio, self.card, self.stage = studio, card, stage
@@ -93,20 +91,23 @@ class Extend:
     def _made(self, owner: str, event: gr.EventData, act: str, make: Callable[[JobView], JobView]) -> Any:
         job = own_job(self.studio, owner, event)
         if job is None:
-            return gr.skip()
+            return gr.skip(), _answer(event, problem=text("actions.not_yours"))
         try:
             made = self.once.run(lambda: make(job), owner, act, job.id)
         except StudioError as error:
-            return self._refused(owner, job, sentence(error), error.field)
+            return self._refused(owner, job, event, sentence(error), error.field)
         except gr.Error as error:
-            return self._refused(owner, job, error.message, "end_image")
+            return self._refused(owner, job, event, error.message, "end_image")
         except Exception:
             log.exception("A clip could not be extended")
-            return self._refused(owner, job, text("errors.unexpected"))
-        return self.stage.started(owner, made)
+            return self._refused(owner, job, event, text("errors.unexpected"))
+        return self.stage.started(owner, made), _answer(event, made=made.id)
 
-    def _refused(self, owner: str, job: JobView, problem: str, field: str = "") -> str:
-        return self.card.html(owner, job, note=problem, note_field=field)
+    def _refused(
+        self, owner: str, job: JobView, event: gr.EventData, problem: str, field: str = ""
+    ) -> tuple[str, str]:
+        html = self.card.html(owner, job, note=problem, note_field=field)
+        return html, _answer(event, problem=problem, field=field)
 
     def _end(self, event: gr.EventData) -> Path | None:
         """The uploaded end picture. Raises gr.Error for anything that is not an upload."""
@@ -114,8 +115,8 @@ class Extend:
         return checked_upload(event_text(event, "path") or None, max_bytes=limit)
 
     async def plan(self, asked: Any, request: gr.Request | None = None) -> dict[str, Any]:
-        """What the dialog shows: {route, reason, length, time, problems: {field: sentence}}; {gone: true} for
-        a clip that does not exist or is not the visitor's."""
+        """What the dialog shows: {route, reason, length, time, notes, problems: {field: sentence}};
+        {gone: true} for a clip that does not exist or is not the visitor's."""
         given = asked if isinstance(asked, dict) else {}
         try:
             found: dict[str, Any] = await self.studio.reads.run(visitor_of(request), self.look_up, given)
@@ -132,7 +133,13 @@ class Extend:
         given, ends = clean(asked), asked.get("end") is True
         method = LAST_FRAME if ends and given["method"] == AUTO else given["method"]
         found = self.studio.extend_plan(
-            owner, id, key, frame=given["frame"], method=method, seconds=given["seconds"]
+            owner,
+            id,
+            key,
+            frame=given["frame"],
+            method=method,
+            seconds=given["seconds"],
+            speed=given["speed"],
         )
         reason = words(found.reason) if found.reason is not None else ""
         problems = _problems(found)
@@ -143,16 +150,19 @@ class Extend:
         return {
             "route": "" if reason else parts.route_words(found.route),
             "reason": reason,
-            "length": parts.length_words(found.seconds_before, found.seconds_after),
-            "time": self._time(job, given),
+            "length": parts.length_words(job, found.seconds_before, found.seconds_after),
+            "time": self._time(job, given, found.values),
+            "notes": " ".join(map(words, found.notes)),
             "problems": problems,
         }
 
-    def _time(self, job: JobView, given: Mapping[str, Any]) -> str:
-        """ "About 4 min" for a clip of that length, size and speed; "" while nothing is known."""
+    def _time(self, job: JobView, given: Mapping[str, Any], drawn: Mapping[str, Any]) -> str:
+        """ "About 4 min" for a clip of that length, size and speed; "" while nothing is known. drawn: what
+        the part is drawn with."""
         wide, high = job.drawn
         size = {"width": wide, "height": high} if wide and high else {}
-        wanted = {"prompt": given["prompt"], "seconds": given["seconds"], "speed": given["speed"], **size}
+        asked = {"prompt": given["prompt"], "seconds": given["seconds"], "speed": given["speed"]}
+        wanted = {**size, **drawn, **asked}
         plan = self.studio.plan(PICTURES, wanted, {"image": PictureFacts(wide, high)})
         return plan.estimate.short if plan.estimate is not None else ""
 
@@ -181,9 +191,15 @@ def clean(given: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
+def _answer(event: gr.EventData, made: str = "", problem: str = "", field: str = "") -> str:
+    press = event_text(event, "press")
+    return json.dumps({"press": press, "made": made, "problem": problem, "field": field})
+
+
 def _problems(plan: ExtendPlan) -> dict[str, str]:
     """Field of the dialog -> sentence; "" for a sentence about no field."""
     found: dict[str, str] = {}
     for problem in plan.problems:
-        found.setdefault(FIELDS.get(problem.code, ""), words(problem))
+        field = problem.arg("field")
+        found.setdefault(field if isinstance(field, str) else "", words(problem))
     return found

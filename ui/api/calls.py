@@ -201,13 +201,13 @@ class Calls:
                 report(min(100, int(state.percent)), status(state))
             due = time.monotonic() - reported >= self.pace.heartbeat
             if state.status != last or due:
-                view = await self._ask(owner, self._studio.job, view)
+                view = await self._ask(owner, self._studio.job, view, owner)
                 if view.status != last or due:  # the store may lag behind the memory
                     last, reported = view.status, time.monotonic()
                     yield view
 
-    async def _ask(self, owner: str, call: Callable[..., Any], view: JobView) -> Any:
-        return await asked(self._studio.reads, owner, call, view.id, view.key, join=True)
+    async def _ask(self, owner: str, call: Callable[..., Any], view: JobView, *more: str) -> Any:
+        return await asked(self._studio.reads, owner, call, view.id, view.key, *more, join=True)
 
     async def answer(self, owner: str, view: JobView) -> Answer:
         """(file, record) of a job. Raises gr.Error when it failed or was cancelled."""

@@ -65,17 +65,18 @@ class Endpoints:
 
     @_endpoint("api.job", dict)
     async def job(self, id: str, key: str, request: gr.Request = None) -> dict[str, Any]:
-        return (await self._job(id, key, visitor_of(request))).record()
+        return (await self._job(id, key, request)).record()
 
     @_endpoint("api.fetch", Answer)
     async def result(self, id: str, key: str, request: gr.Request = None) -> Answer:
-        visitor = visitor_of(request)
-        return await self.calls.answer(visitor, await self._job(id, key, visitor))
+        return await self.calls.answer(visitor_of(request), await self._job(id, key, request))
 
     @_endpoint("api.cancel", dict)
     async def cancel(self, id: str, key: str, request: gr.Request = None) -> dict[str, Any]:
         call, writes = self._studio.cancel, self._studio.writes
-        return (await asked(writes, visitor_of(request), call, as_text(id), as_text(key))).record()
+        owner, _ = self.calls.caller(request)
+        view: JobView = await asked(writes, visitor_of(request), call, as_text(id), as_text(key), owner)
+        return view.record()
 
     async def loras(self, search: str = "", mode: str = "image_to_video", request: gr.Request = None) -> list:
         call, reads = self._studio.loras, self._studio.reads
@@ -103,10 +104,12 @@ class Endpoints:
 
     presets.__doc__ = text("presets.api.list")
 
-    async def _job(self, id: str, key: str, visitor: str) -> JobView:
-        """A job as of now, from the database."""
+    async def _job(self, id: str, key: str, request: gr.Request | None) -> JobView:
+        """A job as of now, from the database, as this caller may see it."""
         call, reads = self._studio.job, self._studio.reads
-        view: JobView = await asked(reads, visitor, call, as_text(id), as_text(key), join=True)
+        owner, _ = self.calls.caller(request)
+        visitor = visitor_of(request)
+        view: JobView = await asked(reads, visitor, call, as_text(id), as_text(key), owner, join=True)
         return view
 
 

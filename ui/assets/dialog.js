@@ -14,7 +14,7 @@
   const studio = window.wanStudio;
   const { $, $$, part, text } = studio;
   const FIELDS = "textarea, select, input:not([type=hidden], [type=range]), button:not([data-dialog-close])";
-  const opened = new WeakMap(); // dialog that is open -> {from, mark, closed}
+  const opened = new WeakMap(); // dialog that is open -> {from, mark, within: whether that is on the card, closed}
 
   // The element that opened a dialog, or its replacement: cards are rendered again.
   const markOf = (node) => {
@@ -25,10 +25,16 @@
     return Object.entries(about).map(([key, value]) => (value ? `[data-${key}="${CSS.escape(value)}"]` : "")).join("");
   };
   const usable = (node) => node?.isConnected && node.getClientRects().length > 0 && !node.disabled;
-  const opener = ({ from, mark }) => {
+  // A card that shows something else by now has the focus itself.
+  const card = (within) => {
+    const found = within && $("#ws-card .card");
+    if (found) found.tabIndex = -1;
+    return usable(found) ? found : null;
+  };
+  const opener = ({ from, mark, within }) => {
     const found = [from, ...(mark ? $$(mark) : [])];
     const menus = found.map((node) => node?.closest?.(".menu-box") && $("[data-menu]", node.closest(".menu-box")));
-    return [...found, ...menus].find(usable) || $("#ws-tabs [role=tab][aria-selected=true]");
+    return [...found, ...menus].find(usable) || card(within) || $("#ws-tabs [role=tab][aria-selected=true]");
   };
 
   const close = (dialog) => dialog?.open && dialog.close();
@@ -41,7 +47,7 @@
   };
   const open = (dialog, { from = document.activeElement, focus, closed } = {}) => {
     if (dialog.open) return;
-    opened.set(dialog, { from, mark: markOf(from), closed });
+    opened.set(dialog, { from, mark: markOf(from), within: Boolean(from?.closest?.("#ws-card")), closed });
     dialog.showModal();
     const first = focus || $("[autofocus]", dialog) || (studio.oneColumn() ? null : $$(FIELDS, dialog).find(usable)) || $("h2", dialog);
     first?.focus({ preventScroll: true });

@@ -51,6 +51,7 @@
     one.body.addEventListener("input", ({ target }) => {
       const field = target.closest("[data-field]")?.dataset.field;
       if (field) dialog.problem(one.element, field, "");
+      one.refusal = null;
       changed();
       if (field !== "prompt" && field !== "end_image") planSoon(found);
     });
@@ -64,6 +65,7 @@
   };
   addEventListener("pagehide", () => Object.values(made).forEach((one) => one.keeping && store(one)));
   const clear = (one) => {
+    one.refusal = null;
     one.said("");
     for (const { dataset } of $$("[data-field]", one.element)) dialog.problem(one.element, dataset.field, "");
   };
@@ -102,6 +104,7 @@
     else image.removeAttribute("src");
     spot(one, "end-name").textContent = picture?.name || "";
     spot(one, "end-remove").hidden = !picture;
+    spot(one, "end-said").textContent = "";
     spot(one, "end-words").textContent = text(picture ? "extend_other" : "extend_choose");
   };
   const address = (path) => new URL(`gradio_api/file=${path.split("/").map(encodeURIComponent).join("/")}`, document.baseURI).href;
@@ -118,7 +121,9 @@
     }
     if (one.clip === about) dialog.problem(one.element, "end_image", text("extend_end_gone", { name: picture.name }));
   };
-  const addEnd = async (one, file) => {
+  // Of several files the first picture is taken.
+  const addEnd = async (one, files) => {
+    const all = [...(files || [])], file = all.find(({ type }) => type.startsWith("image/")) || all[0];
     if (!file) return;
     const about = one.clip;
     dialog.problem(one.element, "end_image", "");
@@ -131,6 +136,8 @@
       const { path } = await host.upload(file);
       if (one.clip !== about) return;
       end(one, { path, name: file.name }, URL.createObjectURL(file));
+      const left = all.length - 1;
+      if (left) spot(one, "end-said").textContent = text(left > 1 ? "file_of_many" : "file_of_two", { name: file.name, count: left });
       store(one);
       planSoon(one);
     } catch (error) {
@@ -144,6 +151,10 @@
   };
 
   const planSoon = (one) => {
+    one.refusal = null;
+    planAgain(one);
+  };
+  const planAgain = (one) => {
     if (one.name !== "extend") return;
     methodNote(one);
     clearTimeout(one.timer);
@@ -167,7 +178,7 @@
     }
     if (!answer || one.clip !== about || turn !== one.turn) return; // not answered, or asked again since
     if (answer.gone) return one.said(text("extend_gone"), true);
-    for (const name of ["length", "time", "route", "reason"]) spot(one, name).textContent = answer[name] || "";
+    for (const name of ["length", "time", "route", "reason", "notes"]) spot(one, name).textContent = answer[name] || "";
     problems(one, answer.problems || {});
   };
   const problems = (one, found) => {
@@ -177,6 +188,7 @@
       if (!name || !dialog.problem(one.element, name, words)) one.said(words, true);
       else if (name === "method") $(".extend-method", one.element).open = true;
     }
+    one.refusal?.(); // stays until something is changed
     one.blocked = Object.keys(found).length > 0;
     one.go.setAttribute("aria-disabled", String(one.blocked));
   };
@@ -210,6 +222,7 @@
     one.shown = shown;
     busy(one, false);
     planSoon(one);
+    showLate(one);
     dialog.open(one.element, { from: button, focus: studio.oneColumn() ? null : prompt(one), closed: () => closed(one) });
   };
   const closed = (one) => {
@@ -240,13 +253,12 @@
       planSoon(one);
     });
     $("input[type=file]", element).addEventListener("change", ({ target }) => {
-      addEnd(one, target.files[0]);
+      addEnd(one, target.files);
       target.value = "";
     });
-    element.addEventListener("drop", ({ dataTransfer }) => addEnd(one, dataTransfer?.files[0]));
-    element.addEventListener("paste", (event) => {
-      const file = [...(event.clipboardData?.files || [])].find((each) => each.type.startsWith("image/"));
-      if (file) addEnd(one, file);
+    element.addEventListener("drop", ({ dataTransfer }) => addEnd(one, dataTransfer?.files));
+    element.addEventListener("paste", ({ clipboardData }) => {
+      addEnd(one, [...(clipboardData?.files || [])].filter(({ type }) => type.startsWith("image/")));
     });
   };
 
@@ -259,6 +271,7 @@
     const before = kept(one.clip.kept).prompt;
     prompt(one).value = typeof before === "string" ? before : sentence;
     busy(one, false);
+    showLate(one);
     dialog.open(one.element, { from: button, focus: studio.oneColumn() ? null : prompt(one), closed: () => closed(one) });
   };
 
@@ -277,35 +290,55 @@
     const { end: picture, ...values } = read[one.name](one);
     const { id, key, act, part: number } = one.clip;
     if (number) values.part = number;
-    one.before = $("#ws-card .card").dataset.made || "";
+    clearTimeout(one.timer);
+    one.turn += 1; // a plan that is on its way says nothing of this press
+    one.press = `${Date.now()} ${Math.random()}`;
     busy(one, true);
-    host.trigger(act, { ...host.about(id, key), path: picture?.path || "", data: JSON.stringify(values) });
+    host.trigger(act, { ...host.about(id, key), path: picture?.path || "", press: one.press, data: JSON.stringify(values) });
   };
-  // The event has been answered; the page shows its answer in a moment.
-  const answered = async (name) => {
+  const said = (raw) => {
+    try {
+      return JSON.parse(raw) || {};
+    } catch {
+      return {};
+    }
+  };
+  // `raw`: the answer to a press; that to another one, or none, stands for a server that did not answer.
+  const answered = async (name, raw) => {
     const one = made[name];
     if (!one?.busy) return;
+    const { press, made: job, problem, field } = said(raw);
+    if (press === one.press && job) return finished(one, job);
+    busy(one, false);
+    const words = press === one.press && problem ? problem : text("failed");
+    refuse(one, field, words);
+    if (one.element.open) return planAgain(one);
+    one.late = { about: one.clip.kept, field, words };
+    one.clip = null;
+  };
+  const refuse = (one, field, words) => {
+    one.refusal = () => {
+      if (field && dialog.problem(one.element, field, words)) one.said("");
+      else one.said(words, true);
+    };
+    one.refusal();
+  };
+  // The dialog stays until the card shows the new job, or for a moment: another answer may have replaced the card.
+  const finished = async (one, job) => {
     const until = Date.now() + MS.answer;
-    for (;;) {
-      const card = $("#ws-card .card"), note = $(".notice.said", card);
-      if (card.dataset.made && card.dataset.made !== one.before) {
-        forget(one.clip.kept);
-        busy(one, false);
-        if (one.element.open) dialog.close(one.element);
-        one.clip = null;
-        return scrollTo({ top: 0 });
-      }
-      if (note || Date.now() > until) {
-        busy(one, false);
-        const words = note ? $("span", note).textContent : text("failed");
-        const field = note?.dataset.field;
-        if (field && dialog.problem(one.element, field, words)) one.said("");
-        else one.said(words, true);
-        if (!one.element.open) one.clip = null;
-        return;
-      }
-      await new Promise((done) => setTimeout(done, MS.look));
-    }
+    while ($("#ws-card .card")?.dataset.made !== job && Date.now() < until) await new Promise((done) => setTimeout(done, MS.look));
+    forget(one.clip.kept);
+    busy(one, false);
+    one.said("");
+    if (one.element.open) dialog.close(one.element);
+    one.clip = null;
+    scrollTo({ top: 0 });
+  };
+  // The reason of a refusal that came after its dialog was closed.
+  const showLate = (one) => {
+    const { late } = one;
+    one.late = null;
+    if (late?.about === one.clip.kept) refuse(one, late.field, late.words);
   };
 
   // -- the page -------------------------------------------------------------------------------------------------

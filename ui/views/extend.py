@@ -65,7 +65,7 @@ def _extend() -> str:
         f"</span>{icon('chevron')}</summary>{_choice('method', '', methods, 'auto')}{notes}</details>"
         '<div class="extend-plan" role="status" aria-live="polite"><p><strong data-x="length"></strong>'
         '<span data-x="time"></span></p><p><span data-x="route"></span><span data-x="reason"></span></p>'
-        "</div>"
+        '<p><span data-x="notes"></span></p></div>'
     )
 
 
@@ -120,6 +120,7 @@ def _end_picture() -> str:
         '<img alt="" hidden data-x="end-picture"><span data-x="end-name"></span>'
         f'<button type="button" class="btn quiet" data-x="end-remove" hidden>{icon("close")}'
         f"<span>{escaped('extend.remove')}</span></button></div>"
+        '<p class="note" role="status" data-x="end-said"></p>'
         f'<p class="note">{escaped("extend.end_note")}</p></div>'
     )
 

@@ -9,6 +9,7 @@ from ui.i18n.texts import escaped, text
 from ui.views import seams, wording
 from ui.views.buttons import attributes
 from ui.views.icons import icon
+from workflows.params.sizes import FPS
 
 if TYPE_CHECKING:
     from backend.jobs.views import JobView, PartView
@@ -22,9 +23,14 @@ def route_words(route: str) -> str:
     return text(f"extend.route.{route}") if route in ROUTES else ""
 
 
-def length_words(before: float, after: float) -> str:
-    """ "5.1 s now, 10.1 s then"."""
-    return text("extend.length", before=wording.number(before, 1), after=wording.number(after, 1))
+def length_words(job: JobView, before: float, after: float) -> str:
+    """ "5 s now, 10 s then", as the card says them."""
+    return text("extend.length", before=_length(job, before), after=_length(job, after))
+
+
+def _length(job: JobView, seconds: float) -> str:
+    rate = job.fps or FPS
+    return wording.length(wording.made_seconds(job.mode, round(seconds * rate), rate))
 
 
 def strip(job: JobView, mine: bool) -> str:
@@ -41,8 +47,7 @@ def strip(job: JobView, mine: bool) -> str:
 
 def _row(job: JobView, part: PartView, mine: bool) -> str:
     name = text("extend.part", number=part.number)
-    rate = job.fps or 16.0
-    facts = [text("format.seconds", seconds=wording.number(part.frames / rate, 1)), route_words(part.route)]
+    facts = [_length(job, part.frames / (job.fps or FPS)), route_words(part.route)]
     said = "".join(f"<span>{escape(fact)}</span>" for fact in facts if fact)
     if part.seam is not None:
         said += f'<span class="seam">{escape(seams.part_words(part.seam))}</span>'

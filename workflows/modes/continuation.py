@@ -28,6 +28,9 @@ from workflows.stages.own_loras import own_loras
 from workflows.stages.schedule import Recipe
 from workflows.stages.segments import cut
 
+UNUSED = ("clip_vision", "easy_cache")
+"""Parameters of Image-to-Video that this graph has no place for."""
+
 
 def frames(seconds_frames: int) -> int:
     """Frames of the result: the repeated ones of the clip, then the new ones. `seconds_frames`: of a clip of

@@ -16,6 +16,7 @@ from backend.jobs.extension_parent import Joined
 from backend.jobs.extensions import FRAMES, Extender
 from backend.jobs.job import CANCELLED, DONE, EXTENSION, FAILED, Job
 from backend.jobs.offers import Offer
+from backend.jobs.part_values import PartValues
 from backend.jobs.parts import Part
 from backend.jobs.submission import Submission
 from tests.support.extensions import svi_contract
@@ -41,7 +42,7 @@ class Known:
 def route(method: str, *servers: tuple[Any, str]) -> str:
     offers = [Offer(EngineInfo("comfyui", "http://a", state=state), known) for known, state in servers]
     extender = Extender(None, None, Known(*offers), None, Path())  # type: ignore[arg-type]
-    return extender._route(BASE, Request(method=method))[0]
+    return extender._route(BASE, Request(method=method), PartValues({}))[0]
 
 
 def test_a_server_that_is_away_is_not_waited_for() -> None:
