@@ -218,6 +218,10 @@ class Studio:
         """What `extend` would do, and what refuses it. Raises NotFound, NotAllowed."""
         return self._services.extender.plan(owner, id, key, frame, method, seconds, speed)
 
+    def reroll_plan(self, owner: str, id: str, key: str, part: int) -> ExtendPlan:
+        """What `reroll` would do, and what refuses it. Raises NotFound, NotAllowed."""
+        return self._services.extender.plan_again(owner, id, key, part)
+
     # -- unsent forms ---------------------------------------------------------------------
 
     def keep_draft_file(self, owner: str, draft: str, path: Path) -> str:

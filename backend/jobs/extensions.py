@@ -33,7 +33,7 @@ from backend.jobs.library import Library
 from backend.jobs.offers import Offer, Offers
 from backend.jobs.part_submission import PartSubmitter
 from backend.jobs.part_values import PartValues, first_again, own_values, values_again, values_of
-from backend.jobs.parts import LAST_FRAME, SVI, Part, Route, end_of, frame_in_file, up_to
+from backend.jobs.parts import CLIP, LAST_FRAME, SVI, Part, Route, end_of, frame_in_file, up_to
 from backend.jobs.views import EXTEND, ExtendPlan
 from backend.media.decoder import Decoder
 from workflows.catalog import load_catalog
@@ -93,6 +93,22 @@ class Extender:
             problems.append(_problem(error))
         notes = (*found.notes, *_unused(route, found), *_retimed(base))
         return ExtendPlan(route, reason, tuple(problems), base.seconds, after, notes, found.values)
+
+    def plan_again(self, owner: str, job_id: str, key: str, number: Any) -> ExtendPlan:
+        """What `reroll` would do with a part. Raises NotFound, NotAllowed."""
+        job = self._library.owned(owner, job_id, key)
+        try:
+            number = _part_number(job, number)
+            job = waiting_clip.with_clip(job, self._jobs_dir)
+            if number == 1:
+                found = first_again(job, own_values(job), self._offers.all())
+                return ExtendPlan(CLIP, notes=found.notes, values=found.values)
+            base, asked = self._as_before(job, number)
+            found = self._values(base, asked, job.parts[number - 1])
+            route, reason = self._route(base, asked, found)
+        except (BadInput, NotFound) as error:
+            return ExtendPlan(LAST_FRAME, None, (_problem(error),))
+        return ExtendPlan(route, reason, notes=(*found.notes, *_unused(route, found)), values=found.values)
 
     def _route(self, base: Base, asked: Request, part: PartValues) -> tuple[Route, Notice | None]:
         """(route, why). Raises BadInput for an unknown method and for SVI where it cannot be used."""
@@ -169,25 +185,26 @@ class Extender:
     def _again(
         self, owner: str, job: Job, number: Any, prompt: str | None, seed: int, unlimited: bool
     ) -> Job:
-        if not job.parts:
-            raise BadInput.of("reroll_no_parts", field="part")
-        if job.status not in TERMINAL:
-            raise BadInput.of("reroll_unfinished", field="part")
+        number = _part_number(job, number)
         job = waiting_clip.with_clip(job, self._jobs_dir)
-        number = len(job.parts) if number == -1 else whole_number(number)
-        if number is None or not 1 <= number <= len(job.parts):
-            raise BadInput.of("reroll_part", part=str(number), count=len(job.parts), field="part")
-        part = job.parts[number - 1]
         later = self._kept(job, job.parts[number:]).parts  # raises where a file is gone
         if number == 1:
             return self._first_again(owner, job, later, prompt, seed, unlimited)
-        base = self._kept(job, job.parts[: number - 1])
+        base, asked = self._as_before(job, number, prompt, seed)
+        return self._drawn(owner, base, asked, later, unlimited, job.parts[number - 1])
+
+    def _as_before(
+        self, job: Job, number: int, prompt: str | None = None, seed: int = RANDOM_SEED
+    ) -> tuple[Base, Request]:
+        """(what a part is drawn after, what it was asked for, with another prompt and seed). Raises
+        InputsGone."""
+        part = job.parts[number - 1]
         end = self._jobs_dir / job.id / part.end if part.end else None
         asked = Request(
             part.prompt if prompt is None else prompt, part.seconds, -1, end, part.method or AUTO,
             part.speed or SPEEDS[0], seed,
         )  # fmt: skip
-        return self._drawn(owner, base, asked, later, unlimited, part)
+        return self._kept(job, job.parts[: number - 1]), asked
 
     def _drawn(
         self,
@@ -324,6 +341,18 @@ class Extender:
 def _problem(error: StudioError) -> Notice:
     """A refusal with the parameter that it is about."""
     return notice("refused", error=error.code, reason=error.why, field=error.field)
+
+
+def _part_number(job: Job, number: Any) -> int:
+    """The number of a part of an ended joined video, -1 being the last. Raises BadInput."""
+    if not job.parts:
+        raise BadInput.of("reroll_no_parts", field="part")
+    if job.status not in TERMINAL:
+        raise BadInput.of("reroll_unfinished", field="part")
+    found = len(job.parts) if number == -1 else whole_number(number)
+    if found is None or not 1 <= found <= len(job.parts):
+        raise BadInput.of("reroll_part", part=str(number), count=len(job.parts), field="part")
+    return found
 
 
 def _unused(route: Route, part: PartValues) -> tuple[Notice, ...]:

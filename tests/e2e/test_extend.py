@@ -116,6 +116,7 @@ def test_a_clip_is_extended_and_a_part_drawn_again(
     dialog.locator("textarea").focus()
     page.keyboard.press("Control+Enter")
     expect(dialog).to_be_hidden()
+    expect(page.locator("#ws-card :focus")).to_have_count(1)
     given = dict(studio.asked)["extend"]
     assert (given["prompt"], given["frame"], given["speed"]) == ("It stops at the pier", 15, "fast")
     assert given["end_image"].name == photo.name

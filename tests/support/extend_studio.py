@@ -23,7 +23,7 @@ class ExtendStudio(FakeStudio):
         self.asked: list[tuple[str, dict[str, Any]]] = []
         self.refusal: Exception | None = None
         self.plan_refusal: Exception | None = None
-        self.answer = PLAN
+        self.answer = self.reroll_answer = PLAN
         self.anyone = anyone
 
     def extend(self, owner: str, id: str, key: str, **given: Any) -> Any:
@@ -46,3 +46,7 @@ class ExtendStudio(FakeStudio):
             raise self.plan_refusal
         self.asked.append(("plan", given))
         return self.answer
+
+    def reroll_plan(self, owner: str, id: str, key: str, part: int) -> ExtendPlan:
+        self.asked.append(("reroll_plan", {"part": part}))
+        return self.reroll_answer

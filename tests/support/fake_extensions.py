@@ -44,3 +44,6 @@ class FakeExtensions:
     ) -> ExtendPlan:  # fmt: skip
         before = self.job(id, key).seconds
         return ExtendPlan("last_frame", None, (), before, before + seconds)
+
+    def reroll_plan(self, owner: str, id: str, key: str, part: int) -> ExtendPlan:
+        return ExtendPlan("last_frame")

@@ -151,6 +151,14 @@ def test_the_dialog_is_answered_with_route_lengths_and_problems(
     assert asyncio.run(actions.plan(asked(clip), VISITOR))["problems"].keys() == {"seconds"}
 
 
+def test_what_a_part_is_drawn_again_without_is_said(studio: Any, actions: Extend, clip: Any) -> None:
+    why = made("lora_missing", {"lora": "style.safetensors"})
+    studio.reroll_answer = replace(PLAN, notes=(made("part_without_lora", {"because": why}),))
+    found = asyncio.run(actions.plan(asked(clip, part=2), VISITOR))
+    said = "The LoRA style.safetensors is not on this engine. The part is drawn without it."
+    assert found == {"notes": said, "problems": {}} and studio.asked == [("reroll_plan", {"part": 2})]
+
+
 def test_an_end_picture_goes_with_the_last_frame(studio: Any, actions: Extend, clip: Any) -> None:
     found = asyncio.run(actions.plan(asked(clip, end=True), VISITOR))
     assert studio.asked[-1][1]["method"] == "last_frame" and "end picture" in found["reason"]

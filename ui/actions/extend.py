@@ -115,8 +115,9 @@ class Extend:
         return checked_upload(event_text(event, "path") or None, max_bytes=limit)
 
     async def plan(self, asked: Any, request: gr.Request | None = None) -> dict[str, Any]:
-        """What the dialog shows: {route, reason, length, time, notes, problems: {field: sentence}};
-        {gone: true} for a clip that does not exist or is not the visitor's."""
+        """What the dialog shows: {route, reason, length, time, notes, problems: {field: sentence}}, of a part
+        that is drawn again notes and problems alone; {gone: true} for a clip that does not exist or is not
+        the visitor's."""
         given = asked if isinstance(asked, dict) else {}
         try:
             found: dict[str, Any] = await self.studio.reads.run(visitor_of(request), self.look_up, given)
@@ -131,6 +132,9 @@ class Extend:
         if not self.studio.is_owner(owner) or not self.studio.owns(owner, job):
             return {"gone": True}
         given, ends = clean(asked), asked.get("end") is True
+        if given["part"]:
+            again = self.studio.reroll_plan(owner, id, key, given["part"])
+            return {"notes": " ".join(map(words, again.notes)), "problems": _problems(again)}
         method = LAST_FRAME if ends and given["method"] == AUTO else given["method"]
         found = self.studio.extend_plan(
             owner,

@@ -25,11 +25,12 @@
     return Object.entries(about).map(([key, value]) => (value ? `[data-${key}="${CSS.escape(value)}"]` : "")).join("");
   };
   const usable = (node) => node?.isConnected && node.getClientRects().length > 0 && !node.disabled;
-  // A card that shows something else by now has the focus itself.
+  // A card that shows something else by now has the focus itself, or in a layout that dissolves it its first button.
   const card = (within) => {
     const found = within && $("#ws-card .card");
-    if (found) found.tabIndex = -1;
-    return usable(found) ? found : null;
+    if (!found) return null;
+    found.tabIndex = -1;
+    return [found, ...$$("button, a[href]", found)].find(usable);
   };
   const opener = ({ from, mark, within }) => {
     const found = [from, ...(mark ? $$(mark) : [])];

@@ -155,8 +155,7 @@
     planAgain(one);
   };
   const planAgain = (one) => {
-    if (one.name !== "extend") return;
-    methodNote(one);
+    if (one.name === "extend") methodNote(one);
     clearTimeout(one.timer);
     one.timer = setTimeout(plan, MS.plan, one);
   };
@@ -168,8 +167,8 @@
   };
   const plan = async (one) => {
     const about = one.clip, turn = (one.turn += 1);
-    const { seconds, method, speed, frame, prompt } = read.extend(one);
-    const asked = { owner, id: about.id, key: about.key, seconds, method, speed, frame, prompt, end: Boolean(one.end) };
+    const { end: picture, ...values } = read[one.name](one);
+    const asked = { owner, id: about.id, key: about.key, ...values, part: about.part || 0, end: Boolean(picture) };
     let answer;
     try {
       answer = await host.server.extend_plan(asked);
@@ -178,7 +177,8 @@
     }
     if (!answer || one.clip !== about || turn !== one.turn) return; // not answered, or asked again since
     if (answer.gone) return one.said(text("extend_gone"), true);
-    for (const name of ["length", "time", "route", "reason", "notes"]) spot(one, name).textContent = answer[name] || "";
+    for (const name of one.name === "extend" ? ["length", "time", "route", "reason", "notes"] : ["notes"])
+      spot(one, name).textContent = answer[name] || "";
     problems(one, answer.problems || {});
   };
   const problems = (one, found) => {
@@ -270,7 +270,10 @@
     clear(one);
     const before = kept(one.clip.kept).prompt;
     prompt(one).value = typeof before === "string" ? before : sentence;
+    one.blocked = false;
+    spot(one, "notes").textContent = "";
     busy(one, false);
+    planSoon(one);
     showLate(one);
     dialog.open(one.element, { from: button, focus: studio.oneColumn() ? null : prompt(one), closed: () => closed(one) });
   };

@@ -126,4 +126,7 @@ def _end_picture() -> str:
 
 
 def _reroll() -> str:
-    return f'<p class="note">{escaped("extend.reroll_note")}</p>{_text("extend.reroll_prompt")}'
+    return (
+        f'<p class="note">{escaped("extend.reroll_note")}</p>{_text("extend.reroll_prompt")}'
+        '<div class="extend-plan" role="status" aria-live="polite"><p><span data-x="notes"></span></p></div>'
+    )

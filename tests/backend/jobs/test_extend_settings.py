@@ -91,6 +91,7 @@ def test_a_clip_whose_lora_is_gone_goes_on_without_it(make: Make, engine: FakeEn
     said = f"The LoRA {STYLE} is not on this engine. The part is drawn without it."
     assert plan.problems == () and said in map(words, plan.notes) and plan.values["loras"] == []
     for number in (1, 2):
+        assert said in map(words, studio.reroll_plan(OWNER, job.id, job.key, number).notes)
         one = ended(studio, studio.reroll(OWNER, job.id, job.key, number))
         assert one.status == DONE and said in one.record()["warnings"], one.error
         assert sum(STYLE in each for each in one.record()["warnings"]) == 1, "said once"
