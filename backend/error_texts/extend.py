@@ -58,6 +58,9 @@ TEXTS: Mapping[str, ErrorText] = {
     "extend_retimed": ErrorText(
         "New parts have 16 frames a second; here some are shown twice, since this video has {fps:g}."
     ),
+    "extend_thinned": ErrorText(
+        "New parts have 16 frames a second; here some are left out, since this video has {fps:g}."
+    ),
     "part_of_speed": ErrorText("Set for the other speed and not used for the part: {settings}."),
     "part_of_mode": ErrorText(
         "Not used for the part, because Image-to-Video draws it: {settings} of the {mode} clip."

@@ -363,7 +363,10 @@ def _unused(route: Route, part: PartValues) -> tuple[Notice, ...]:
 
 def _retimed(base: Base) -> tuple[Notice, ...]:
     """That frames of a part are shown twice, or left out, in a video of another rate."""
-    return () if svi.fits_rate(base.job.fps) else (made("extend_retimed", {"fps": base.job.fps}),)
+    fps = base.job.fps
+    if svi.fits_rate(fps):
+        return ()
+    return (made("extend_retimed", {"fps": fps}) if fps > FPS else made("extend_thinned", {"fps": fps}),)
 
 
 def _prompt(job: Job) -> str:

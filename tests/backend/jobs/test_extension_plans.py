@@ -13,7 +13,7 @@ from backend.engines.base import EngineInfo
 from backend.errors import BadInput, InputsGone
 from backend.jobs.extension_base import Base, Request, length_after
 from backend.jobs.extension_parent import Joined
-from backend.jobs.extensions import FRAMES, Extender
+from backend.jobs.extensions import FRAMES, Extender, _retimed
 from backend.jobs.job import CANCELLED, DONE, EXTENSION, FAILED, Job
 from backend.jobs.offers import Offer
 from backend.jobs.part_values import PartValues
@@ -61,6 +61,14 @@ def test_two_minutes_of_clips_with_their_first_frame(frames: int, seconds: float
     with pytest.raises(BadInput) as caught:
         length_after(base, seconds + 0.25)
     assert caught.value.why.code == ("extend_too_long" if seconds else "extend_full")
+
+
+@pytest.mark.parametrize(
+    ("fps", "codes"), [(16.0, []), (12.0, ["extend_thinned"]), (29.97, ["extend_retimed"])]
+)
+def test_a_video_of_another_rate_shows_frames_twice_or_not_at_all(fps: float, codes: list[str]) -> None:
+    base = replace(BASE, job=replace(BASE.job, fps=fps))
+    assert [one.code for one in _retimed(base)] == codes
 
 
 def test_requests_with_other_seeds_are_others() -> None:
