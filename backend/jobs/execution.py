@@ -13,6 +13,7 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -93,9 +94,10 @@ class Execution:
         write_text(folder / WORKFLOW, _pretty(compiled.graphs))
         for index in range(first, len(compiled.graphs)):
             prompt = self._prepare(engine, job, sink, segments, index)
-            job, outputs = run_prompt(engine, job, prompt, sink)
+            job, outputs = run_prompt(engine, job, prompt, sink, partial(segments.take, index))
             sink.enter_own_work()
-            self._collect(engine, sink, segments, outputs, index)
+            if outputs is not None:
+                self._collect(engine, sink, segments, outputs, index)
             job = self._finished(job, sink, index)
         result = folder / result_name(job.mode)
         segments.join(result)

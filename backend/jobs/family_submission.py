@@ -46,6 +46,7 @@ class FamilySubmitter:
 
     def _submit(self, owner_id: str, new: Family, job_id: str) -> Job:
         places = self._submitter.admit(owner_id, new.unlimited, len(new.parts))
+        self._storage.remove_left(job_id)
         return self._submitter.with_children(
             owner_id, job_id, len(new.parts),
             lambda number, made: self._part(owner_id, new, number, made),

@@ -273,6 +273,16 @@ def _walk(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
                 yield Path(entry.path), entry.stat(follow_symlinks=False)
 
 
+def results(folder: Path) -> set[tuple[int, int]]:
+    """(device, inode) of the finished files of a job."""
+    found = set()
+    for name in (RESULT, STILL):
+        with contextlib.suppress(OSError):
+            info = (folder / name).lstat()
+            found.add((info.st_dev, info.st_ino))
+    return found
+
+
 def measured(folder: Path) -> Folder:
     """Measures a job's folder; one that does not exist counts as empty."""
     size, changed, unfinished, result, more = 0, 0.0, [], False, False

@@ -123,6 +123,10 @@ class JobStorage:
                 raise from_os_error(error, "picture_not_stored") from error
             raise
 
+    def remove_left(self, job_id: str) -> None:
+        """Removes the folder of a request that is sent again: a process that was killed may have left it."""
+        folders.remove(self._jobs_dir / job_id)
+
     def drop(self, jobs: Sequence[Job]) -> None:
         """Removes the files of jobs that are not queued, and what was reserved for them."""
         for job in jobs:

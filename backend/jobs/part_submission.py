@@ -60,6 +60,7 @@ class PartSubmitter:
                 given = storage.given(owner_id, new.mode, wanted, child_id)
                 made.append(storage.stored(owner_id, new, child_id, new.values, given))
                 folders.remove_below(storage.folder_path(child_id), SOURCES)
+            storage.remove_left(job_id)
             with storage.folder_of(job_id):
                 parent, made[0], need = family_of(job_id, made[0], storage.folder_path(job_id))
                 self._disk.reserve(job_id, owner_id, JOB_BYTES + need)

@@ -91,13 +91,14 @@ class Segments:
     def reuse(self, finished: int) -> int:
         """Keeps the `finished` first segments of an earlier run if all are there and of the same digest.
 
-        The number kept: all of them or 0. With 0 the work folder is emptied for a new start. Raises DiskFull.
+        The number kept: all of them or 0. Where that is not what the earlier run made, the work folder is
+        emptied for a new start. Raises DiskFull.
         """
         videos = [self._video(index) for index in range(finished)]
         complete = all(path.is_file() for path in videos)
-        if finished and complete and _text(self._work / PLAN) == self._digest:
+        if complete and _text(self._work / PLAN) == self._digest:
             self._videos = videos
-            self._tail = sorted(self._work.glob(f"tail-{finished - 1}-*.png"))
+            self._tail = self._tail_of(finished - 1)
             return finished
         remove_below(self._folder, WORK)
         try:
@@ -107,8 +108,19 @@ class Segments:
         write_text(self._work / PLAN, self._digest)
         return 0
 
+    def take(self, index: int) -> bool:
+        """Uses the next segment if an earlier run collected it, but ended before that was saved."""
+        if not self._video(index).is_file():
+            return False
+        self._videos.append(self._video(index))
+        self._tail = self._tail_of(index)
+        return True
+
     def _video(self, index: int) -> Path:
         return self._work / f"part-{index}"
+
+    def _tail_of(self, index: int) -> list[Path]:
+        return sorted(self._work.glob(f"tail-{index}-*.png"))
 
     def derive(self, index: int) -> dict[str, Path]:
         """Name -> file, of all that a segment's graph reads; makes the derived ones. Raises BadMedia,

@@ -80,6 +80,7 @@ class Submitter:
         most, of_owner = places = self.places(new.unlimited)
         if len(each) > 1:
             self.check_places(owner_id, new.unlimited, len(each))  # before the files are stored
+        self._storage.remove_left(job_id)
         with self._storage.folder_of(job_id):
             given = self._storage.given(owner_id, new.mode, wanted, job_id)
             if len(each) == 1:

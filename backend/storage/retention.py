@@ -269,15 +269,19 @@ class Retention:
 
     def remove_orphans(self) -> None:
         """Removes job folders without a record, left by a submit that was killed. One with a finished video
-        is kept as long as a clip, because the database may have been moved away."""
+        is kept as long as a clip, because the database may have been moved away; not if that is the video of
+        a job with a record, which the submit had taken over."""
         found = files.folders(self.jobs_dir)
         steady, now = self._steady(), self._wall()
         without = {job_id for job_id in found if self.records.get(job_id) is None}
         new = without - self._orphans.keys()
         self._orphans = {job_id: self._orphans.get(job_id, steady) for job_id in without}
+        named: set[tuple[int, int]] = set()
+        if any(found[job_id].result for job_id in without):
+            named = named.union(*(files.results(found[job_id].path) for job_id in found.keys() - without))
         for job_id in sorted(without):
             folder = found[job_id]
-            if folder.result:
+            if folder.result and not files.results(folder.path) <= named:
                 oldest = now - self.limits.days * DAY
                 if not (self._clock.reliable and EARLIEST_END < folder.changed < oldest):
                     if job_id in new:

@@ -1,7 +1,8 @@
 """The demo engine, with a log file of each prompt that it starts and finishes.
 
-python -m tests.support.recording_engine NOTES --port 8188 --dir FOLDER
+python -m tests.support.recording_engine NOTES --port 8188 --dir FOLDER [--base-directory FOLDER]
 
+The last option does nothing: clients find it in the engine's answer and use its folders.
 """
 
 from __future__ import annotations
@@ -38,4 +39,5 @@ class Noting(Executor):
 if __name__ == "__main__":
     NOTES = Path(sys.argv[1])
     server.Executor = Noting  # type: ignore[misc]
-    demo.main(sys.argv[2:])
+    shown = sys.argv.index("--base-directory") if "--base-directory" in sys.argv else len(sys.argv)
+    demo.main(sys.argv[2:shown])

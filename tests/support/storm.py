@@ -59,10 +59,11 @@ class Account:
 
 
 class Server:
-    """A recording demo engine on a fixed port."""
+    """A recording demo engine on a fixed port. `shared`: it tells the app where its folders are."""
 
-    def __init__(self, folder: Path, step_seconds: float) -> None:
+    def __init__(self, folder: Path, step_seconds: float, shared: bool = False) -> None:
         self.folder, self.step_seconds = folder, step_seconds
+        self.shown = ["--base-directory", str(folder / "comfy")] if shared else []
         folder.mkdir(parents=True)
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -78,6 +79,7 @@ class Server:
                 sys.executable, "-m", "tests.support.recording_engine", str(self.notes),
                 "--port", str(self.port),
                 "--dir", str(self.folder / "comfy"), "--step-seconds", str(self.step_seconds),
+                *self.shown,
             ],
             cwd=ROOT, stdout=log, stderr=log,
         )  # fmt: skip

@@ -67,6 +67,18 @@ def test_videos_are_kept_when_the_database_was_moved_away(scene: Scene) -> None:
     assert not folder.exists()
 
 
+def test_a_result_that_a_killed_submit_took_over_is_not_kept_a_second_time(scene: Scene) -> None:
+    own, job = orphan(scene, result=True), scene.job()
+    folder = orphan(scene)
+    os.link(scene.jobs / job.id / "result.mp4", folder / "result.mp4")
+    scene.retention.run_once()
+    assert folder.exists(), "a submit may be in progress"
+    scene.clock.pass_by(3601)
+    scene.retention.run_once()
+    assert not folder.exists() and own.exists()
+    assert (scene.jobs / job.id / "result.mp4").is_file()
+
+
 def test_unrelated_files_in_the_data_folder_are_kept(scene: Scene) -> None:
     notes = scene.jobs / "notes.txt"
     notes.write_text("mine")
