@@ -31,6 +31,8 @@ OF_CHILD = (
     "before it is on disk", "submitted", "before the post", "posted", "mid-steps", "result", "fetched",
     "recipe is written", "before its end is saved", "its end is saved",
 )  # fmt: skip
+OF_RUNPOD = ("sent",)
+"""RunPod has the job, and its id of it is not on disk yet."""
 OF_SHEET = ("sheet is made", "before the parent's end is saved", "the parent's end is saved")
 OF_JOIN = ("a part is linked", "parts are joined", *OF_SHEET[1:])
 OF_LINK = ("before the link", "half linked", "linked", "inputs are made")
@@ -99,6 +101,7 @@ class Strikes:
         self.order, self.folder = order, Path(order.folder)
         self.done = {note["job"] for note in moments(self.folder) if note["struck"]}
         self.lock = threading.Lock()
+        self.supervised: Callable[[], int | None] = lambda: None  # the process of an engine of the app
         self.address = threading.local()  # of the engine that this thread's lane drives
 
     def at(self, moment: str, job: str) -> None:
@@ -118,8 +121,10 @@ class Strikes:
 
     def _kill_engine(self) -> None:
         running = json.loads((self.folder / "engines.json").read_text())
-        address = getattr(self.address, "now", "") or next(iter(running))
-        pid = running[address]
+        address = getattr(self.address, "now", "") or next(iter(running), "")
+        pid = running.get(address) or self.supervised()
+        if pid is None:
+            return
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
         with (self.folder / "killed").open("a") as file:
@@ -290,6 +295,8 @@ def _studio(order: Order) -> int:
     strikes = Strikes(order)
     settings = Settings.from_env({"WAN_DATA_DIR": str(folder / "data"), **order.settings}, folder)
     studio = Studio(settings, limits=Limits(undo=UNDO_SECONDS, fetch=(0.1, 0.1, 0.1)))
+    processes = studio.servers.processes
+    strikes.supervised = lambda: processes[0].pid if processes else None
     watch(studio, strikes)
     studio.start()
     requests = Requests(folder, studio)
