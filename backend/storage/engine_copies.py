@@ -35,6 +35,7 @@ class EngineCopies:
         """lock: serialises removals."""
         self._records, self._jobs_dir, self._folders = records, jobs_dir, folders
         self._lock, self._wall = lock, wall
+        self._removed: set[str] = set()  # ids; a server that answers later may have their outputs
 
     def remove_outputs(self, unknown: bool = False) -> None:
         """Removes outputs of ended jobs; those of failed ones after FAILED_DAYS. unknown: also outputs of
@@ -45,7 +46,9 @@ class EngineCopies:
             if job_id not in known:
                 known[job_id] = self._records.get(job_id)
             job, age = known[job_id], now - changed
-            if job is None:
+            if job is None and job_id in self._removed:
+                removable = True
+            elif job is None:
                 removable = unknown and age > UNKNOWN_DAYS * DAY
             elif job.status in (DONE, CANCELLED):
                 removable = True
@@ -55,7 +58,9 @@ class EngineCopies:
                 files.unlink(path)
 
     def remove_outputs_of(self, job_id: str) -> None:
-        """Removes all outputs of a job that is removed itself."""
+        """Removes all outputs of a job that is removed itself; those on a server whose folders are not known
+        yet once they are."""
+        self._removed.add(job_id)
         for found, path, _ in engine_files.of_jobs(self._folders()):
             if found == job_id:
                 files.unlink(path)

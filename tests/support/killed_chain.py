@@ -302,6 +302,8 @@ def _studio(order: Order) -> int:
     requests = Requests(folder, studio)
     SCENARIOS[order.scenario](requests, folder / "picture.png")
     until(lambda: not studio.store.unfinished(), END_SECONDS)
+    engines = studio.scheduler.engines  # their folders are known once they have answered
+    until(lambda: all(one.info().state == "ok" for one in engines), END_SECONDS)
     retention = studio.retention
     retention.run_once()
     steady = retention._steady

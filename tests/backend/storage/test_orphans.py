@@ -10,6 +10,7 @@ import pytest
 
 from backend.jobs import folders as files
 from backend.jobs.job import CANCELLED, FAILED, QUEUED, RUNNING, Job
+from backend.storage.engine_files import EngineFolders
 from backend.storage.retention_policy import DAY
 from tests.support.retention_scene import Scene
 
@@ -77,6 +78,20 @@ def test_a_result_that_a_killed_submit_took_over_is_not_kept_a_second_time(scene
     scene.retention.run_once()
     assert not folder.exists() and own.exists()
     assert (scene.jobs / job.id / "result.mp4").is_file()
+
+
+def test_outputs_of_a_removed_job_are_removed_once_the_engine_has_answered(scene: Scene) -> None:
+    """A deletion that was pending while the studio was down is done before it knows the engine's folders."""
+    job, other = scene.job(), uuid.uuid4().hex
+    output = scene.output(f"image_to_video-{job.id}_00001_.mp4")
+    foreign = scene.output(f"image_to_video-{other}_00001_.mp4")
+    known, scene.comfy = scene.comfy, EngineFolders(None, None)
+    scene.retention.remove(job)
+    scene.retention.remove_ended_outputs()
+    assert output.exists()
+    scene.comfy = known
+    scene.retention.remove_ended_outputs()
+    assert not output.exists() and foreign.exists()
 
 
 def test_unrelated_files_in_the_data_folder_are_kept(scene: Scene) -> None:
