@@ -59,7 +59,7 @@ class Account:
 
 
 class Server:
-    """A recording demo engine on a fixed port. `shared`: it tells the app where its folders are."""
+    """A recording demo engine on a fixed port. `shared`: the app finds its folders in its answers."""
 
     def __init__(self, folder: Path, step_seconds: float, shared: bool = False) -> None:
         self.folder, self.step_seconds = folder, step_seconds

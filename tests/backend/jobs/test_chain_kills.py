@@ -20,7 +20,7 @@ pytestmark = pytest.mark.deep
         ("extend", "parts are joined", BOTH),
         ("results", "half linked", APP),
         ("again", "a result is taken over", APP),
-        ("keep", "folder is renamed", APP),
+        ("keep", "hidden", APP),
     ],
 )
 def test_everything_is_made_once(scenario: str, moment: str, target: str) -> None:
