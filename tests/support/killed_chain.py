@@ -231,13 +231,11 @@ def _two(requests: Requests, picture: Path) -> tuple[str, str]:
 def delete(requests: Requests, picture: Path) -> None:
     """A batch of four that is deleted. A deletion that was not answered may be done after the start."""
     studio = requests.studio
-    known = requests.answers.get("set")
-    if known is None or studio.store.get(known[0]) is not None:
-        known = list(requests.made("set", lambda: _four(requests, picture)))
-        with contextlib.suppress(NotFound):
-            requests.sent("delete", lambda: studio.delete(OWNER, *known, undo=True))
-    whole = (known[0], known[1])
-    _gone(requests, whole, 0)
+    with contextlib.suppress(NotFound):
+        whole = requests.made("set", lambda: _four(requests, picture))
+        requests.sent("delete", lambda: studio.delete(OWNER, *whole, undo=True))
+    job_id, key = requests.answers["set"]
+    _gone(requests, (job_id, key), 0)
 
 
 SCENARIOS: dict[str, Callable[[Requests, Path], None]] = {
