@@ -34,11 +34,23 @@ def stop_after(store: Store, segments: int) -> Callable[[], bool]:
     return lambda: bool(stopped)
 
 
-@pytest.mark.parametrize("segments", [1, pytest.param(2, marks=pytest.mark.deep)])
-def test_a_collected_result_is_not_made_again(
+def test_a_collected_result_is_not_made_again(make: Make, engine: FakeEngine, picture: Path) -> None:
+    """The engine has been restarted meanwhile, so it knows nothing of the prompt."""
+    first = make()
+    stopped = stop_after(first.store, 1)
+    job = first.submit(OWNER, "image_to_video", SMALL, {"image": picture})
+    until(stopped)
+    first.close()
+    engine.closed = False
+    done = ended(make(), job)
+    assert done.status == DONE and AGAIN not in done.warnings and len(engine.prompts) == 1
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("segments", [1, 2])
+def test_a_collected_segment_is_not_made_again(
     make: Make, engine: FakeEngine, tone: Path, segments: int
 ) -> None:
-    """The engine has been restarted meanwhile, so it knows nothing of the prompt."""
     first = make()
     stopped = stop_after(first.store, segments)
     job = first.submit(OWNER, "sound_to_video", SOUND, {"audio": tone})
@@ -46,8 +58,7 @@ def test_a_collected_result_is_not_made_again(
     first.close()
     engine.closed = False
     drawn = [prompt.index for prompt in engine.prompts]
-    second = make()
-    done = ended(second, job)
+    done = ended(make(), job)
     assert done.status == DONE and AGAIN not in done.warnings
     indexes = [prompt.index for prompt in engine.prompts]
     assert drawn == indexes[: len(drawn)] and indexes == sorted(set(indexes)), "each segment once"
