@@ -56,6 +56,7 @@ Code = Literal[
     "pair_is_one_file",
     "gguf_without_loader",
     "gguf_animate_2",
+    "gguf_type",
     "chosen_model_gone",
     "chosen_model_moved",
     "chosen_model_ambiguous",

@@ -157,6 +157,10 @@ TEMPLATES: Mapping[str, Template] = {
         "{file} is a GGUF file of Animate 2, which ComfyUI loads as an Image-to-Video model.",
         " Download {name}: `python app.py models download {role}`.",
     ),
+    "gguf_type": Template(
+        "{file} is stored as {type}, a type that this ComfyUI-GGUF cannot load, so it cannot be the {title}.",
+        " Use a file of another type, such as Q8_0 or Q4_K_M.",
+    ),
     "chosen_model_gone": Template(
         "{file}, which was chosen as the {title}, is not there.", " Another file is used, if there is one."
     ),

@@ -68,6 +68,7 @@ def read_facts(path: Path, size: int) -> HeaderFacts:
         parameters=parameters_of(tensors),
         expert=expert_of(tensors.metadata),
         size=size,
+        unloaded=tensors.unloaded,
         width=lora.width if lora is not None else width_of(tensors.shapes),
     )
 

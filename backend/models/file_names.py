@@ -47,7 +47,7 @@ _WAN_NAMES: tuple[tuple[str, Kind], ...] = (
     (r"humo(?![a-z])", "humo"),
     (r"bernini", "bernini"),
     (r"vace", "vace"),
-    (r"animate", "animate"),
+    (r"animate(?!d)", "animate"),
     (r"s2v|(?:sound|speech|audio)[-_ ]?(?:to|2)[-_ ]?vid(?:eo)?", "s2v"),
     (r"camera", "camera"),
     (r"in[-_ ]?paint|(?<![a-z])inp(?![a-z])", "fun_inpaint"),
@@ -55,6 +55,14 @@ _WAN_NAMES: tuple[tuple[str, Kind], ...] = (
     (r"ti2v|(?<![0-9.])5b(?![a-z0-9])", "ti2v_5b"),
     (r"1[._]3b", "wan_1.3b"),
 )
+_IN_MERGES = re.compile(
+    r"(?<!steady)(?<!steady[-_])dancer|phantom|fantasy(?![-_ ]?(?:talk|portrait))"
+    r"|(?<!fantasy)(?<!fantasy[-_ ])portrait"
+    r"|remover|lucy|mocha|ditto|krea|causal(?![-_]?(?:vid|forc))|controlnet|camera(?![-_ ]?control)|rapid"
+)
+"""Words of other models that merges have in their names as well. A name that has one of them, a task and
+nothing else of another model is that of a merge."""
+_FUN = re.compile(r"(?<![a-z])fun(?![a-z])|(?<![a-z])fun[-_]?(?:camera|control|inp)|wan[-_0-9.]*fun(?![a-z])")
 _TASK = re.compile(r"[it]2v|im(?:age|g)[-_ ]?(?:to|2)[-_ ]?vid(?:eo)?|te?xt[-_ ]?(?:to|2)[-_ ]?vid(?:eo)?")
 _VERSION = re.compile(r"wan(?:video)?[-_ ./\\]?2[-_.]?([12])(?![0-9]{3,}[a-z]?p)")
 _A14B = re.compile(r"a14b")
@@ -85,9 +93,13 @@ _PLAIN_WORD = re.compile(
     r"highnoise|lownoise|hinoise|image|img|text|txt|video|vid|sound|speech|scaled|scale|convrot|"
     r"kijai|mixed|pure|nf4|quant|quantized|quantstack|bullerwins|city|unsloth|animate|relight|the|"
     r"new|old|backup|copy|test|official|original|base|for|and|full|final|fun|control|inp|inpaint|"
-    r"camera|vace|humo|dancer|bernini|refine|ref|scail|dev|release|shift|ckpt|checkpoint|only"
+    r"vace|humo|bernini|refine|ref|scail|dev|release|shift|ckpt|checkpoint|only"
 )
 """Words that are in the names of files as they were published."""
+_GGUF_FORMAT = re.compile(
+    r"(?<![a-z0-9])((?:iq|q|tq)\d(?:_(?:ks|kss|kl|k|xs|xxs|nl|[01smlx]+))*(?:_[48]_[48])?"
+    r"|mxfp4|nvfp4|bf16|f16|f32|fp16)(?![a-z0-9])"
+)
 _ENCODER_FOLDERS = ("text_encoders", "vae", "audio_encoders", "clip_vision")
 
 
@@ -195,7 +207,7 @@ def _model_kind(lower: list[str], expert: Expert, version: str) -> Kind | Litera
         foreign = next((kind for pattern, kind in _FOREIGN_NAMES if re.search(pattern, part)), None)
         if foreign is not None and "wan" not in part:
             return foreign
-        named = next((kind for pattern, kind in _WAN_NAMES if re.search(pattern, part)), None)
+        named = _named(part, expert)
         if named is not None:
             if named in ("fun_inpaint", "fun_control") and "fun" not in part and "wan" not in part:
                 return "other"
@@ -207,6 +219,17 @@ def _model_kind(lower: list[str], expert: Expert, version: str) -> Kind | Litera
                 return "i2v_2.1" if task == "i" else "t2v_2.1"
             return "i2v" if task == "i" else "t2v"
     return ""
+
+
+def _named(part: str, expert: Expert) -> Kind | None:
+    """The model of the WAN family that a part of a path names besides its task."""
+    named = next((kind for pattern, kind in _WAN_NAMES if re.search(pattern, part)), None)
+    if named is None or _FUN.search(part) or not _TASK.search(part):
+        return named
+    if named == "all_in_one" and not expert:
+        return named
+    rest = _IN_MERGES.sub(" ", part)
+    return next((kind for pattern, kind in _WAN_NAMES if re.search(pattern, rest)), None)
 
 
 def _base(lower: list[str], expert: Expert, version: str) -> Kind | Literal[""]:
@@ -272,7 +295,9 @@ def _speed(parts: list[str], kind: str) -> Speed:
 
 def _words(name: str) -> list[str]:
     """The words of three or more letters in a name, split at case changes; numbers are left out."""
-    name = re.sub(r"(?i)ti2v|[it]2v|s2v|a14b|14b|fp8|fp16|bf16|fp32|e4m3fn|e5m2|int8|nvfp4|mxfp8", " ", name)
+    name = re.sub(
+        r"(?i)ti2v|[it]2v|s2v|a14b|14b|fp8|fp16|bf16|fp32|e4m3fn|e5m2|int8|nvfp4|mxfp[48]|_kss", " ", name
+    )
     split = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
     return [word.lower() for word in re.findall(r"[A-Za-z]+", split) if len(word) >= 3]
 
@@ -280,8 +305,7 @@ def _words(name: str) -> list[str]:
 def _format(name: str) -> str:
     lower = name.lower()
     if lower.endswith(GGUF):
-        found = re.findall(r"(?<![a-z0-9])((?:iq|q|tq)\d(?:_(?:k|xs|xxs|nl|[01smlx]+))*|bf16|f16|f32|fp16)"
-                           r"(?![a-z0-9])", lower)  # fmt: skip
+        found = _GGUF_FORMAT.findall(lower)
         return found[-1].upper().replace("FP16", "F16") if found else ""
     if "nvfp4" in lower:
         return "nvfp4"

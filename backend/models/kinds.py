@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
+from backend.models.gguf_types import UNLOADED
+
 Kind: TypeAlias = Literal[
     "t2v", "i2v", "s2v", "animate", "animate_2", "vace", "camera", "fun_control", "fun_inpaint", "bernini",
     "ti2v_5b", "t2v_2.1", "i2v_2.1", "wan_1.3b", "scail", "humo", "dancer", "wan_other", "wan_diffusers",
@@ -59,6 +61,7 @@ class HeaderFacts:
     expert: Expert = ""  # by metadata
     size: int = 0  # bytes on the disk
     fault: str = ""
+    unloaded: str = ""  # the type of a GGUF file's tensors that ComfyUI-GGUF does not load
     width: int = 0  # of the layers of a WAN model, or of the one that a LoRA is for
 
 
@@ -88,6 +91,7 @@ class Identity:
     unlike: Kind | Literal[""] = ""
     experts_differ: bool = False
     fault: str = ""
+    unloaded: str = ""
     size: int = 0
     parameters: int = 0
     seen: bool = False  # the header says the kind
@@ -113,6 +117,7 @@ def identify(name: NameFacts, header: HeaderFacts = UNKNOWN) -> Identity:
         unlike=unlike,
         experts_differ=differ,
         fault=header.fault,
+        unloaded=header.unloaded or (name.format if not header.kinds and name.format in UNLOADED else ""),
         size=header.size,
         parameters=header.parameters,
         seen=bool(header.kinds),

@@ -14,13 +14,14 @@ from typing import Literal
 from backend.models.choices import Choice
 from backend.models.file_headers import HEADERS, HeaderCache
 from backend.models.file_names import GGUF, is_sidecar, name_facts, plain_name
-from backend.models.formats import rank
+from backend.models.formats import bits, rank
 from backend.models.kinds import UNKNOWN, HeaderFacts, Identity, Kind, Speed, identify
 from backend.models.pairs import same_file
 from backend.models.roles import WANTS, Want, contradicts, fit, fits_by_name
 from backend.models.roots import Roots
 from workflows.catalog import Catalog, ModelFile
 from workflows.notice import Notice, notice
+from workflows.params.expert_names import without_precision
 from workflows.params.loras import plain
 from workflows.stages.distill import BAKED_ROLES
 
@@ -204,6 +205,8 @@ class Resolver:
         if want is not None and found.experts_differ:
             other = "low" if want.expert == "high" else "high"
             return notice("expert_unlike_name", file=one.name, title=file.title, expert=other)
+        if found.unloaded:
+            return notice("gguf_type", file=one.name, title=file.title, type=found.unloaded)
         if found.speed == "unknown":
             return notice("model_speed_unknown", file=one.name, role=file.role)
         if self._needs_loader(one):
@@ -226,14 +229,32 @@ class Resolver:
         if first.identity.speed != second.identity.speed:
             high, low = _alike(high, "baked"), _alike(low, "baked")
         elif high.why == low.why == "found" and _stem(second.name) != _stem(first.name):
-            level = self._rank(second)[:2]
-            stem = _stem(first.name)
-            twins = (one for one in low.others if _stem(one.name) == stem and self._rank(one)[:2] == level)
-            low = _use(low, next(twins, second))
+            low = _use(low, self._twin(first, second, low.others))
         if self._same(high, low):
             doubled = notice("pair_is_one_file", file=_name(low), other=_name(high))
             low = replace(low, obstacle=low.obstacle or doubled)
         return high, low
+
+    def _twin(self, high: Candidate, low: Candidate, others: Sequence[Candidate]) -> Candidate:
+        """The low expert for a high one: of the same name, else of a name that differs in its precision alone
+        and needs no more memory; `low` where there is neither."""
+        suits = self._rank(low)[:2]
+        alike = [
+            one for one in others if self._rank(one)[:2] == suits and _stem(one.name) == _stem(high.name)
+        ]
+        if alike or without_precision(_stem(low.name)) == without_precision(_stem(high.name)):
+            return alike[0] if alike else low
+        usable, most = suits[1][0], bits(high.identity.format) + 0.5
+        return next(
+            (
+                one
+                for one in others
+                if without_precision(_stem(one.name)) == without_precision(_stem(high.name))
+                and self._rank(one)[1][0] <= usable
+                and bits(one.identity.format) <= most
+            ),
+            low,
+        )
 
     def _same(self, high: Resolution, low: Resolution) -> bool:
         """Whether both experts are one file, under one name or two."""

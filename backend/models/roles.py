@@ -58,7 +58,7 @@ Fit = Literal["yes", "ask", "no"]
 
 def fit(want: Want, found: Identity) -> Fit:
     """Whether a file can take the role: yes, no, or only if a person says so."""
-    if found.fault or found.unlike:
+    if found.fault or found.unloaded or found.unlike:
         return "no"
     if want.kind == "lora":
         return _lora_fit(want, found)
@@ -88,11 +88,14 @@ def _lora_fit(want: Want, found: Identity) -> Fit:
 
 
 def fits_by_name(want: Want, found: Identity) -> bool:
-    """Whether a file that cannot take the role is one for it by its name: a damaged one, or another model."""
+    """Whether a file that cannot take the role is one for it by its name: a damaged one, one that
+    ComfyUI-GGUF does not load, or another model."""
     if want.expert and found.expert != want.expert:
         return False
-    if not found.fault:
-        return bool(found.unlike) and found.unlike == want.kind
+    if found.unlike:
+        return found.unlike == want.kind
+    if not found.fault and not found.unloaded:
+        return False
     if want.kind == "lora" and (found.purpose, found.base) != (want.purpose, want.base):
         return False
     return found.kind == want.kind

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
+from backend.models.gguf_types import LOADED, unloaded_name
+
 HEADER_MAX = 8 << 20
 """Longest header in bytes that is read; those of WAN's files have up to 0.5 MB."""
 GGUF_MAX = 48 << 20
@@ -25,7 +27,8 @@ _ORIGINAL_SHAPE = "comfy.gguf.orig_shape."
 class Tensors:
     """`dtypes` and `shapes` have the same names; shapes are as PyTorch has them. end: bytes that the file has
     at least. vocabulary: tokens of a GGUF text encoder, 0 for none. places: where the tensors of one number
-    are in a safetensors file, in bytes from its start."""
+    are in a safetensors file, in bytes from its start. unloaded: the type of tensors of a GGUF file that
+    ComfyUI-GGUF does not load, "" for none; the size of such a file is not checked."""
 
     shapes: Mapping[str, tuple[int, ...]]
     dtypes: Mapping[str, str]
@@ -33,6 +36,7 @@ class Tensors:
     end: int = 0
     vocabulary: int = 0
     places: Mapping[str, int] = field(default_factory=dict)
+    unloaded: str = ""
 
 
 class NotReadable(ValueError):
@@ -110,16 +114,6 @@ def _shape(value: object) -> tuple[int, ...]:
 _FIXED = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
 """Type of a value -> bytes."""
 _STRING, _ARRAY = 8, 9
-_TYPES: Mapping[int, tuple[str, int, int]] = {
-    0: ("F32", 1, 4), 1: ("F16", 1, 2), 2: ("Q4_0", 32, 18), 3: ("Q4_1", 32, 20), 6: ("Q5_0", 32, 22),
-    7: ("Q5_1", 32, 24), 8: ("Q8_0", 32, 34), 10: ("Q2_K", 256, 84), 11: ("Q3_K", 256, 110),
-    12: ("Q4_K", 256, 144), 13: ("Q5_K", 256, 176), 14: ("Q6_K", 256, 210), 16: ("IQ2_XXS", 256, 66),
-    17: ("IQ2_XS", 256, 74), 18: ("IQ3_XXS", 256, 98), 19: ("IQ1_S", 256, 50), 20: ("IQ4_NL", 32, 18),
-    21: ("IQ3_S", 256, 110), 22: ("IQ2_S", 256, 82), 23: ("IQ4_XS", 256, 136), 24: ("I8", 1, 1),
-    25: ("I16", 1, 2), 26: ("I32", 1, 4), 27: ("I64", 1, 8), 28: ("F64", 1, 8), 29: ("IQ1_M", 256, 56),
-    30: ("BF16", 1, 2), 34: ("TQ1_0", 256, 54), 35: ("TQ2_0", 256, 66),
-}  # fmt: skip
-"""Type of a tensor -> (name, weights of a block, bytes of a block)."""
 
 
 class _Bounded:
@@ -185,7 +179,7 @@ def _gguf_tensors(
 ) -> Tensors:
     shapes: dict[str, tuple[int, ...]] = {}
     dtypes: dict[str, str] = {}
-    end = 0
+    end, unloaded = 0, ""
     for _ in range(count):
         name = reader.text()
         dimensions = reader.number("<I", 4)
@@ -193,16 +187,18 @@ def _gguf_tensors(
             raise NotReadable("damaged")
         shape = tuple(reader.number("<Q", 8) for _ in range(dimensions))
         kind, offset = reader.number("<I", 4), reader.number("<Q", 8)
-        if kind not in _TYPES or any(each >= 1 << 48 for each in shape):
+        new = unloaded_name(kind)
+        if (kind not in LOADED and not new) or any(each >= 1 << 48 for each in shape):
             raise NotReadable("damaged")
-        dtype, block, width = _TYPES[kind]
+        unloaded = unloaded or new
+        dtype, block, width = LOADED.get(kind, (new, 1, 0))
         shapes[name] = originals.get(name, shape[::-1])
         dtypes[name] = dtype
         end = max(end, offset + -(-math.prod(shape) // block) * width)
     data = -(-reader.at // alignment) * alignment
     if data + end > size:
         raise NotReadable("cut_short")
-    return Tensors(shapes, dtypes, metadata, data + end, vocabulary)
+    return Tensors(shapes, dtypes, metadata, data + end, vocabulary, unloaded=unloaded)
 
 
 def _value(reader: _Bounded, kind: int) -> str | bytes | int | tuple[int, ...]:

@@ -10,7 +10,17 @@ from pathlib import Path
 
 Shapes = Mapping[str, tuple[int, ...]]
 WIDTHS = {"F8_E4M3": 1, "F8_E5M2": 1, "U8": 1, "I8": 1, "F16": 2, "BF16": 2, "F32": 4}
-GGUF_TYPES = {"F32": 0, "F16": 1, "Q8_0": 8, "Q4_K": 12, "Q5_K": 13, "Q6_K": 14, "BF16": 30}
+GGUF_TYPES = {
+    "F32": 0,
+    "F16": 1,
+    "Q8_0": 8,
+    "Q4_K": 12,
+    "Q5_K": 13,
+    "Q6_K": 14,
+    "BF16": 30,
+    "MXFP4": 39,
+    "NVFP4": 40,
+}
 
 DIM = 128
 _BLOCK = {"blocks.0.self_attn.q.weight": (DIM, DIM), "blocks.0.cross_attn.k.weight": (DIM, DIM)}
@@ -115,7 +125,7 @@ def _text(value: str) -> bytes:
 def gguf(
     path: Path,
     kind: str | Shapes,
-    dtype: str = "Q4_K",
+    dtype: str | int = "Q4_K",
     texts: Mapping[str, str] | None = None,
     flat: bool = False,
     vocabulary: int = 0,
@@ -138,7 +148,7 @@ def gguf(
             stored = [math.prod(shape[1:]), shape[0]]
         infos += _text(name) + struct.pack("<I", len(stored))
         infos += b"".join(struct.pack("<Q", each) for each in stored)
-        infos += struct.pack("<IQ", GGUF_TYPES[dtype], at)
+        infos += struct.pack("<IQ", dtype if isinstance(dtype, int) else GGUF_TYPES[dtype], at)
         at += math.prod(shape) * 4
     head = b"GGUF" + struct.pack("<IQQ", 3, len(shapes), len(parts)) + b"".join(parts) + infos
     path.parent.mkdir(parents=True, exist_ok=True)

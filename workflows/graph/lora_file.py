@@ -7,7 +7,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from workflows.params.expert_names import loose_key, named_expert, other_name, pair_key
+from workflows.params.expert_names import (
+    loose_key,
+    loosest_key,
+    named_expert,
+    other_name,
+    pair_key,
+    precision_key,
+)
 from workflows.params.loras import plain
 
 if TYPE_CHECKING:
@@ -107,7 +114,8 @@ def _stem(name: str) -> str:
 def partner_of(name: str, names: Iterable[str]) -> str:
     """The file of the other expert by its name; "" for none, or several that are as near.
 
-    Files of the same folder come first; of two that differ in version or epoch the pair is the only one.
+    Files of the same folder come first; of two that differ in precision, version or epoch the pair is the
+    only one.
     """
     expert = named_expert(name)
     if not expert:
@@ -116,7 +124,7 @@ def partner_of(name: str, names: Iterable[str]) -> str:
     others = [one for one in names if named_expert(one) not in ("", expert)]
     if wanted in others:
         return wanted
-    for key in (pair_key, loose_key):
+    for key in (pair_key, precision_key, loose_key, loosest_key):
         found = [one for one in others if key(one) == key(name)]
         if len(found) == 1:
             return found[0]

@@ -38,6 +38,17 @@ _PATTERNS = {"high": _expert_pattern("high", "h"), "low": _expert_pattern("low",
 _SWAPPED = {"high": "low", "low": "high", "hn": "ln", "ln": "hn", "h": "l", "l": "h"}
 _PLACE = "*"
 _NUMBERS = re.compile(r"(?:[-_ .]*(?:v|e|s|ep|epoch|steps?)?\d+)+(?=\.[a-z]+$)|(?:[-_ ]v\d[\d.]*)", re.I)
+_PRECISION = re.compile(
+    r"[-_ .(\[]*(?<![a-z0-9])(?:(?:b?f|fp|bfp|bfloat|float)(?:8|16|32)|e[45]m[23](?:fn)?|half|scaled|int8|nf4"
+    r"|mxfp[48]|nvfp4|(?:iq|q)\d(?:_(?:k|xs|xxs|nl|[01sml]))*)(?:[-_ ]*(?:e[45]m[23](?:fn)?|scaled))*"
+    r"(?![a-z0-9])[)\]]*"
+)
+"""A precision in a path in lower case, with what separates it from the word before."""
+
+
+def without_precision(text: str) -> str:
+    """A path in lower case without the precision that it names: fp16, bf16, fp8_e4m3fn_scaled, q4_k_m."""
+    return _PRECISION.sub("", text)
 
 
 def parts_of(path: str) -> list[str]:
@@ -82,6 +93,23 @@ def pair_key(path: str) -> str:
 def loose_key(path: str) -> str:
     """As `pair_key`, without the version, epoch or number of steps that the name has."""
     return _NUMBERS.sub("", pair_key(path))
+
+
+@lru_cache(maxsize=REMEMBERED)
+def precision_key(path: str) -> str:
+    """As `pair_key`, without the precision that the name or a folder has."""
+    return without_precision(_words_apart(path))
+
+
+@lru_cache(maxsize=REMEMBERED)
+def loosest_key(path: str) -> str:
+    """As `pair_key`, without precision, version, epoch and number of steps."""
+    return _NUMBERS.sub("", precision_key(path))
+
+
+def _words_apart(path: str) -> str:
+    """The `pair_key` of a path in which a precision that follows a lower-case word is set apart: inkFp16."""
+    return pair_key(re.sub(r"(?<=[a-z])(?=(?:B?F|FP|BFP)(?:p|P)?(?:8|16|32)(?![0-9]))", "_", path))
 
 
 def _replaced(part: str, expert: str, by: Callable[[re.Match[str]], str]) -> str:

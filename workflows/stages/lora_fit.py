@@ -13,7 +13,7 @@ from typing import Any
 from workflows.graph.lora_file import LoraFile, listed
 from workflows.graph.node_contract import ServerFacts
 from workflows.notice import Notice, notice
-from workflows.params.expert_names import pair_key
+from workflows.params.expert_names import precision_key
 from workflows.params.loras import LoraTarget, plain
 from workflows.stages.own_loras import Used, used
 from workflows.stages.schedule import HIGH, LOW
@@ -170,5 +170,5 @@ def _pair_warnings(one: Used, experts: str, given: set[str]) -> Iterator[Notice]
         return  # said with the other file
     if file.same:
         yield notice("lora_pair_is_one_file", lora=file.name, other=file.partner)
-    elif pair_key(file.name) != pair_key(file.partner) and plain(file.partner) not in given:
+    elif precision_key(file.name) != precision_key(file.partner) and plain(file.partner) not in given:
         yield notice("lora_pair_differs", lora=file.name, other=file.partner)

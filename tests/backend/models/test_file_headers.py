@@ -151,6 +151,25 @@ def test_name_and_header_together(tmp_path: Path) -> None:
     assert finer.format == "Q4_K_M"
 
 
+@pytest.mark.parametrize(
+    ("number", "name"),
+    [
+        (39, "MXFP4"), (40, "NVFP4"), (41, "Q1_0"), (42, "Q2_0"), (43, "type 43"), (57, "type 57"),
+        (4, "Q4_2"), (31, "Q4_0_4_4"), (36, "IQ4_NL_4_4"), (146, "IQ4_KSS"), (152, "type 152"),
+        (399, "type 399"),
+    ],
+)  # fmt: skip
+def test_a_type_that_no_loader_knows_is_new_and_not_damage(tmp_path: Path, number: int, name: str) -> None:
+    found = facts(gguf(tmp_path / "a.gguf", "i2v", number))
+    assert (found.fault, found.unloaded) == ("", name) and "i2v" in found.kinds
+
+
+@pytest.mark.parametrize("number", [1024, 2**20, 2**32 - 1])
+def test_a_number_that_is_no_type_is_damage(tmp_path: Path, number: int) -> None:
+    found = facts(gguf(tmp_path / "a.gguf", "i2v", number))
+    assert (found.fault, found.unloaded) == ("damaged", "")
+
+
 # damaged and hostile files
 
 

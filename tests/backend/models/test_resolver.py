@@ -429,3 +429,33 @@ def test_a_chosen_lora_that_moved(tmp_path: Path) -> None:
     choice = {"lora_i2v_high": Choice("old/my_speed.safetensors")}
     found = on_disk(tmp_path, choice)["lora_i2v_high"]
     assert used(found) == "new/my_speed.safetensors"
+
+
+@pytest.mark.parametrize("dtype", ["MXFP4", "NVFP4", 43])
+def test_a_gguf_of_a_type_that_its_loader_does_not_know(tmp_path: Path, dtype: str | int) -> None:
+    name = "Wan2.2-I2V-A14B-HighNoise-new.gguf"
+    gguf(tmp_path / "diffusion_models" / name, "i2v", dtype)
+    found = on_disk(tmp_path, gguf=True, choices={"i2v_high": Choice(name, False)})["i2v_high"]
+    said = str(dtype) if isinstance(dtype, str) else f"type {dtype}"
+    assert code(found) == "gguf_type" and found.obstacle.arg("type") == said
+    assert f"stored as {said}" in words(found.obstacle) and "damaged" not in words(found.obstacle)
+    good = put(tmp_path, f"diffusion_models/{Q4.format('High')}")
+    assert used(on_disk(tmp_path, gguf=True)["i2v_high"]) == good.name
+
+
+def test_a_type_that_the_name_gives_where_no_header_is_read() -> None:
+    found = by_names("Wan2.2-I2V-A14B-HighNoise-MXFP4.gguf", gguf=True)["i2v_high"]
+    assert (used(found), code(found)) == ("", "gguf_type")
+    both = by_names("Wan2.2-I2V-A14B-HighNoise-NVFP4.gguf", Q4.format("High"), gguf=True)["i2v_high"]
+    assert used(both) == Q4.format("High")
+
+
+@pytest.mark.parametrize(
+    ("high", "low"),
+    [("fp16", "bf16"), ("bf16", "fp16"), ("fp8_scaled", "fp8_e5m2_scaled"), ("fp8_e4m3fn", "fp8_e5m2")],
+)
+def test_experts_of_one_name_are_a_pair_at_another_precision(high: str, low: str) -> None:
+    name = "Wan2_2-I2V-A14B-{}_{}.safetensors"
+    pair = name.format("HIGH", high), name.format("LOW", low)
+    found = by_names(*pair, f"backup_i2v_low_{high}.safetensors")
+    assert (used(found["i2v_high"]), used(found["i2v_low"])) == pair
