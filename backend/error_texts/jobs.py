@@ -131,6 +131,10 @@ TEXTS: Mapping[str, ErrorText] = {
     "picture_unreadable": ErrorText(
         "ComfyUI finished, but its picture is damaged and cannot be read.", "Try again."
     ),
+    "metadata_kept": ErrorText(
+        "What {file} says of its making cannot be removed from it, so it is not handed out.",
+        "Try again, or have the graph write PNG or MP4 files.",
+    ),
     # the job database
     "database_full": ErrorText("The disk is full: the job could not be saved."),
     "database_disk": ErrorText("Disk error: the job database cannot be read or written."),

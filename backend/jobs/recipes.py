@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from backend.engines.kinds import kind_in, version_in
-from backend.errors import BadMedia, StudioError, from_os_error
+from backend.errors import BadMedia, NoOutput, StudioError, from_os_error
 from backend.jobs import recipe_files
 from backend.jobs.job import Job
 from backend.jobs.layout import WORK, WORKFLOW, write_text
@@ -66,8 +66,8 @@ def recipe_of(job: Job, graphs: Sequence[Graph], children: Sequence[Job] = ()) -
 
 def write_into(decoder: Decoder, result: Path, recipe: Mapping[str, Any] | None) -> None:
     """Replaces the metadata of a result by its recipe and the graph that ComfyUI's page opens; by nothing for
-    None. A file that cannot be copied stays as it is. Raises StudioError for everything but its own faults,
-    such as DiskFull and JobCancelled."""
+    None, and for a file that cannot be copied track by track. Raises StudioError, NoOutput for a file whose
+    metadata cannot be removed."""
     texts = result.parent / WORK / TEXTS
     try:
         texts.parent.mkdir(parents=True, exist_ok=True)
@@ -79,8 +79,21 @@ def write_into(decoder: Decoder, result: Path, recipe: Mapping[str, Any] | None)
         if error.code != BadMedia.code:
             raise
         log.warning("%s: no recipe in the result: %s", result.parent.name, error.detail or error.message)
+        strip(decoder, result)
     finally:
         texts.unlink(missing_ok=True)
+
+
+def strip(decoder: Decoder, file: Path, name: str = "") -> None:
+    """Removes the metadata of a file. Raises StudioError, NoOutput where it cannot be removed."""
+    try:
+        decoder.stripped(file, file, name=name)
+    except BadMedia as error:
+        if error.code != BadMedia.code:
+            raise
+        raise NoOutput.of(
+            "metadata_kept", file=name or file.name, detail=error.detail or error.message
+        ) from error
 
 
 def finish(

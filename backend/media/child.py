@@ -134,7 +134,7 @@ def _of_result(
     progress: Callable[[float], None],
 ) -> dict[str, Any]:
     """Replies about finished videos and pictures, which may be made of several."""
-    from backend.media import frame, join, metadata, part_operations, sheet, video
+    from backend.media import frame, join, metadata, part_operations, sheet, strip, video
 
     if op in part_operations.OPERATIONS:
         return part_operations.reply(op, path, name, request, progress)
@@ -160,6 +160,9 @@ def _of_result(
         return {}
     if op == "with_metadata":
         metadata.write(path, request["out"], name, request["texts"])
+        return {}
+    if op == "strip":
+        strip.strip(path, request["out"], name)
         return {}
     if op == "join":
         laid = (request["sound"], request["frames"])

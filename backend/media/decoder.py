@@ -329,6 +329,11 @@ class Decoder(Pool):
             budget=budget.copy([src]),
         )  # fmt: skip
 
+    def stripped(self, src: AnyPath, dst: AnyPath, *, name: str = "") -> None:
+        """Copies a picture, video, sound or text to `dst` without its metadata and without encoding it again;
+        `dst` may be `src`. Raises BadMedia for a file from which it cannot be removed, DiskFull."""
+        self._write("strip", src, dst, Path(dst).suffix, name=name, kind="video", budget=budget.copy([src]))
+
     def _store(self, op: str, src: AnyPath, dst: AnyPath, suffix: str, **request: Any) -> StoredMedia:
         ok, name, size = self._write(op, src, dst, suffix, **request)
         frames, fps = ok.get("frames", 0), ok.get("fps", 0.0)

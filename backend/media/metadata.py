@@ -11,7 +11,7 @@ import contextlib
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from PIL import Image, UnidentifiedImageError
 
@@ -21,6 +21,7 @@ from backend.media.container import opened
 from backend.media.metadata_keys import JSON_TEXT, KEYS, PARAMETERS
 from backend.media.pictures import regular_file
 from backend.media.sniff import HEAD_BYTES, kind_of
+from backend.media.strip import copy_tracks
 
 TEXT_MAX = 2_000_000
 """Bytes of one text; that of a job with sixteen graphs has 400,000."""
@@ -80,17 +81,7 @@ def _remux(path: str, out: str, name: str, written: Mapping[str, str]) -> None:
     options = {"movflags": "+faststart+use_metadata_tags", "fflags": "+bitexact"}
     with opened(path, name) as source, av.open(out, "w", format="mp4", container_options=options) as target:
         target.metadata.update(written)
-        tracks: dict[int, Any] = {}
-        for stream in (*source.streams.video, *source.streams.audio):
-            tracks[stream.index] = target.add_stream_from_template(stream)
-            tracks[stream.index].metadata.clear()
-        if not tracks:
-            raise check.no_pictures(name)
-        for packet in source.demux([*source.streams.video, *source.streams.audio]):
-            if packet.dts is None:  # the end of a track
-                continue
-            packet.stream = tracks[packet.stream.index]
-            target.mux(packet)
+        copy_tracks(source, target, name)
 
 
 def _known(texts: Mapping[str, str]) -> dict[str, str]:

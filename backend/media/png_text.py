@@ -45,9 +45,9 @@ def texts(file: BinaryIO, longest: int, wanted: Collection[str]) -> dict[str, st
     return found
 
 
-def rewrite(source: BinaryIO, target: BinaryIO, written: Mapping[str, str]) -> None:
+def rewrite(source: BinaryIO, target: BinaryIO, written: Mapping[str, str], whole: bool = True) -> None:
     """Copies a PNG; these texts replace its own and follow the header. Keywords and texts must be ASCII.
-    Raises BrokenPng."""
+    `whole`: raises BrokenPng for a file that ends too early; else what is there is copied."""
     target.write(SIGNATURE)
     try:
         for kind, size in _chunks(source):
@@ -56,14 +56,17 @@ def rewrite(source: BinaryIO, target: BinaryIO, written: Mapping[str, str]) -> N
             target.write(struct.pack(">I", size) + kind)
             left = size + 4  # with the checksum
             while left:
-                piece = _exactly(source, min(left, _PIECE))
+                piece = source.read(min(left, _PIECE))
+                if not piece:
+                    raise _Cut
                 target.write(piece)
                 left -= len(piece)
             if kind == b"IHDR":
                 for keyword, text in written.items():
                     target.write(_chunk(b"tEXt", keyword.encode("ascii") + b"\0" + text.encode("ascii")))
     except _Cut:
-        raise BrokenPng from None
+        if whole:
+            raise BrokenPng from None
 
 
 class _Cut(Exception):

@@ -76,6 +76,7 @@ REPLIES: dict[str, dict[str, type]] = {
     "loop_seam": {"jump": float, "usual": float, "brightness": float, "colour": float, "frames": float},
     "metadata": {},
     "with_metadata": {},
+    "strip": {},
 }
 REPLIES["result"] = REPLIES["video"]
 

@@ -37,7 +37,7 @@ from backend.errors import (
     TooLate,
 )
 from backend.events import Output, Stage
-from backend.jobs import estimate, input_files, originals
+from backend.jobs import estimate, input_files, originals, recipes
 from backend.jobs.execution import Execution
 from backend.jobs.job import Job
 from backend.jobs.layout import result_name
@@ -267,7 +267,9 @@ class Worker:
     def _run_graph(
         self, active: ActiveJob, engine: Engine, job_input: JobInput, folder: Path
     ) -> tuple[list[tuple[str, Path]], dict[str, Any]]:
-        """Runs a graph from the job's input unchanged. Returns (name, file) pairs and no further fields."""
+        """Runs a graph from the job's input unchanged. Returns (name, file) pairs and no further fields. The
+        files keep what ComfyUI wrote into them, which the sender of the graph knows, unless results carry no
+        recipes."""
         graph = job_input.graph or {}
         results.check(results.estimate_graph_bytes(graph), self.delivery)
         labels = labels_of(graph)
@@ -280,7 +282,11 @@ class Worker:
         if not kept:
             raise NoOutput.of("worker_wrote_nothing")
         folder.mkdir(parents=True, exist_ok=True)
-        return [_fetched(engine, output, folder, number) for number, output in enumerate(kept)], {}
+        files = [_fetched(engine, output, folder, number) for number, output in enumerate(kept)]
+        for name, path in files if not self._recipes else ():
+            active.check()
+            recipes.strip(self.decoder, path, name)
+        return files, {}
 
     def _run_mode(
         self, active: ActiveJob, engine: Engine, job_input: JobInput, folder: Path

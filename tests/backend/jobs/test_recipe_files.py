@@ -30,6 +30,7 @@ from tests.support.boxes import mdta_texts
 from tests.support.extensions import extended, made
 from tests.support.fake_engine import FakeEngine
 from tests.support.lora_files import write_lora
+from tests.support.odd_results import quicktime
 from tests.support.scripted import OWNER, SMALL, Make, ended
 from tests.support.stores import own_names, put
 from tests.support.waiting import until
@@ -63,6 +64,17 @@ class Painter(FakeEngine):
             picture.save(destination, format="PNG", pnginfo=info)
         else:
             super().fetch(output, destination)
+
+
+class Uncopied(Painter):
+    """Writes videos that no MP4 can hold, and pictures that end too early."""
+
+    def fetch(self, output: Output, destination: Path) -> None:
+        super().fetch(output, destination)
+        if output.filename == "a.png":
+            destination.write_bytes(destination.read_bytes()[:-12])
+        else:
+            quicktime(destination)
 
 
 def graphs(studio: Studio, job: JobView) -> Any:
@@ -255,6 +267,15 @@ def test_without_the_setting_results_carry_nothing(make: Make, picture: Path, tm
             studio.recipe(path)
         assert studio.recipe_of(OWNER, done.id, done.key).values["prompt"] == values["prompt"]
     assert not (studio.settings.data_dir / file_hashes.NAME).exists(), "no file is hashed"
+
+
+def test_what_an_engine_says_of_itself_never_leaves(make: Make, picture: Path) -> None:
+    studio = make(Uncopied())
+    for mode, values, files in (("image_to_video", FAST, {"image": picture}), ("text_to_image", STILL, {})):
+        done = ended(studio, studio.submit(OWNER, mode, values, files))
+        path = studio.result_path(done.id, done.key)
+        assert (done.status, done.bytes) == ("done", path.stat().st_size), done.error
+        assert studio.decoder.metadata(path) == {} and b"of-ann" not in path.read_bytes()
 
 
 def test_the_command_prints_the_graph_of_a_file(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import shutil
+import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -13,8 +15,10 @@ from typing import Any
 import pytest
 
 from backend import requester
+from backend.engines.base import Engine
 from backend.engines.comfy.engine import ComfyEngine
 from backend.engines.comfy.timing import Timing
+from backend.events import Output
 from backend.jobs.used_files import UsedFiles
 from backend.media.decoder import Decoder, PictureFacts, StoredMedia
 from backend.models.file_hashes import FileHashes, file_key
@@ -27,6 +31,8 @@ from backend.worker.results import DeliveryOptions
 from tests.support import media_files
 from tests.support.boxes import mdta_texts
 from tests.support.demo_server import DemoServer, start_demo
+from tests.support.fake_engine import FakeEngine
+from tests.support.odd_results import quicktime
 from tests.support.stores import own_names, put
 from tests.support.waiting import SECONDS, until
 from tests.support.worker_inputs import SMALL, error, graph_of, png, video
@@ -35,6 +41,7 @@ from workflows.notice import notice
 
 pytestmark = pytest.mark.full
 
+PNG = base64.b64encode(png()).decode()
 PROMPT = "6a1f8c1e-0000-4000-8000-000000000001"
 
 
@@ -69,7 +76,7 @@ def idle(demo: DemoServer) -> bool:
 class WorkerHarness:
     """A worker and what it reported."""
 
-    def __init__(self, engine: ComfyEngine, decoder: Decoder, here: Path, **more: Any) -> None:
+    def __init__(self, engine: Engine, decoder: Decoder, here: Path, **more: Any) -> None:
         self.reports: list[Mapping[str, Any]] = []
         self.volume = here / "volume"
         self.volume.mkdir(exist_ok=True)
@@ -168,6 +175,30 @@ def test_a_graph_with_its_pictures(harness: WorkerHarness, decoder: Decoder, tmp
         images = [{"name": "input_image.png", "image": data}]
         answer = harness.handle({"workflow": graph_of(), "images": images})
         assert decoder.video_facts(video(answer, tmp_path)).frames == 9
+
+
+class Talkative(FakeEngine):
+    """Writes files that say how they were made: the graph, with the paths of the sender."""
+
+    written: Path
+
+    def fetch(self, output: Output, destination: Path) -> None:
+        shutil.copyfile(self.written, destination)
+
+
+@pytest.mark.parametrize("recipes", [True, False])
+def test_what_the_files_of_a_graph_say(decoder: Decoder, tmp_path: Path, recipes: bool) -> None:
+    engine = Talkative()
+    engine.written = quicktime(tmp_path / "a.mov")
+    harness = WorkerHarness(engine, decoder, tmp_path, recipes=recipes)
+    given = {"workflow": graph_of(), "images": [{"name": "input_image.png", "image": PNG}]}
+    made = video(harness.handle(given), tmp_path)
+    assert (made.read_bytes() == engine.written.read_bytes()) is recipes, "unchanged, or without what it says"
+    assert (b"of-ann" in made.read_bytes()) is recipes
+    engine.written.write_bytes(struct.pack("<Q", 40) + b'{"__metadata__": {"prompt": "of-ann"}}  ')
+    answer = harness.handle(given, "job-u2")
+    assert recipes == ("images" in answer)
+    assert recipes or error(answer)["code"] == "no_output"
 
 
 def test_reports_of_progress(slow: DemoServer, decoder: Decoder, tmp_path: Path) -> None:
