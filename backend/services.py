@@ -28,6 +28,7 @@ from backend.jobs.part_submission import PartSubmitter
 from backend.jobs.recipe_library import RecipeLibrary
 from backend.jobs.scheduler import Scheduler
 from backend.jobs.server_facts import found_by
+from backend.jobs.sheets import Sheets
 from backend.jobs.store import Store
 from backend.jobs.submission import Submitter
 from backend.jobs.used_files import UsedFiles
@@ -120,14 +121,19 @@ class Services:
         """What stores, removes and lists finished jobs and presets; needs the scheduler."""
         settings = self.settings
         self.retention = retention_setup.create(
-            settings, self.store, self.machine.engines, self.scheduler.forget, self.secret(UPLOADS),
-            self.scheduler.link_before_removal,
+            settings, self.store, self.machine.engines, self._removed, self.secret(UPLOADS),
+            self._before_removal, self._in_work,
+        )  # fmt: skip
+        self.sheets = Sheets(
+            self.store, self.decoder, settings.jobs_dir, self.limits, recipes=settings.recipes,
+            able=lambda: not self.scheduler.trouble, remeasure=self.retention.quota.remeasure,
         )  # fmt: skip
         self.presets = Presets(settings.data_dir, self.retention.quota.admit)
         self.deletions = Deletions(self.store, self.retention.remove, self.limits.undo, time.time)
         self.library = Library(
-            self.store, self.scheduler, settings.jobs_dir, self._secret, self.retention.remove, self.deletions
-        )
+            self.store, self.scheduler, settings.jobs_dir, self._secret, self.retention.remove,
+            self.deletions, self.sheets,
+        )  # fmt: skip
         self._housekeeping = threading.Thread(
             target=self.retention.run,
             args=(self.closing, self.deletions.run_due),
@@ -168,6 +174,21 @@ class Services:
         if (scheduler := getattr(self, "scheduler", None)) is not None:
             scheduler.look_at_store()
 
+    def _before_removal(self, job: Job) -> None:
+        """Saves what others need of a job that is about to be removed. The set of a hidden one is noted
+        already."""
+        self.scheduler.link_before_removal(job)
+        if job.delete_after is None:
+            self.sheets.leaves(job)
+
+    def _in_work(self, job_id: str) -> bool:
+        """Whether files of an ended job are being made again; called once all services are there."""
+        return self.sheets.waits(job_id)
+
+    def _removed(self, job_id: str) -> None:
+        self.scheduler.forget(job_id)
+        self.sheets.left(job_id)
+
     def _complete(self, job: Job) -> Job:
         """Makes the inputs of a job that waited for results; called once all services are there."""
         return self.completion.complete(job)
@@ -191,6 +212,7 @@ class Services:
         """Recovers unfinished jobs and starts the lanes; returns at once."""
         self.extender.remove_left()
         self.scheduler.start()
+        self.sheets.start()
         self.decoder.prewarm()
         self._started = True
         self._housekeeping.start()
@@ -206,6 +228,7 @@ class Services:
         self.fetcher.cancel()
         self.hasher.close()
         self.scheduler.stop()
+        self.sheets.stop()
         self.decoder.stop_waiting()
         self.reads.close()
         self.writes.close()
@@ -215,7 +238,8 @@ class Services:
         self.decoder.close()
         if self._started:
             self._housekeeping.join(self.limits.close)
-        if not self.scheduler.join() or self._housekeeping.is_alive():
+        ended = self.sheets.join(self.limits.close)
+        if not self.scheduler.join() or not ended or self._housekeeping.is_alive():
             log.warning("a job or housekeeping has not stopped: the database stays open until the end")
             return
         self.store.close()

@@ -36,6 +36,9 @@ from backend.storage.input_folder import InputFile
 from workflows.modes.registry import MODES
 from workflows.notice import notice
 
+SHEET_SECONDS = 60.0
+"""How long a download waits for a contact sheet that is being made again."""
+
 
 class Studio:
     """One data folder, its queue and its engines."""
@@ -285,8 +288,15 @@ class Studio:
         return self._library.pin(owner, id, key, pinned)
 
     def result_path(self, id: str, key: str) -> Path:
-        """The finished video or picture. Raises NotFound."""
-        return self._library.files.result(self._library.open(id, key))
+        """The finished video or picture; waits for a contact sheet that is being made again. Raises
+        NotFound."""
+        job = self._library.open(id, key)
+        self._services.sheets.wait(job.id, SHEET_SECONDS)
+        return self._library.files.result(job)
+
+    def sheet_waits(self, id: str) -> bool:
+        """Whether the contact sheet of a set is being made again, since its clips have changed (memory)."""
+        return self._services.sheets.waits(id)
 
     def sources(self, owner: str, id: str, key: str) -> dict[str, SourceFile]:
         """The files that a job was made from, for its owner. Raises NotFound, InputsGone, NotAllowed."""

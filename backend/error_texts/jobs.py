@@ -74,6 +74,10 @@ TEXTS: Mapping[str, ErrorText] = {
     "family_size": ErrorText("One job can be made of 1 to {most} videos; these are {count}."),
     "family_part": ErrorText("Part {number} can start only from an earlier part."),
     "closing": ErrorText("The studio is closing."),
+    "set_not_ended": ErrorText(
+        "The others of this set are still made.",
+        "Try again once they are done: that makes what is missing and keeps the rest.",
+    ),
     "variations_count": ErrorText("The number of variations must be a whole number from 1 to {most}."),
     "vary_not_json": ErrorText(
         "What to vary could not be read.",

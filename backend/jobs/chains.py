@@ -29,7 +29,7 @@ from backend.errors import (
     ShuttingDown,
     StudioError,
 )
-from backend.jobs import recipes, results, waiting_clip
+from backend.jobs import recipes, results, set_values, waiting_clip
 from backend.jobs.active import ActiveJobs
 from backend.jobs.assembly import assemble, write_graphs
 from backend.jobs.folders import remove_below
@@ -264,7 +264,8 @@ class Chains:
             write_graphs(result.parent, graphs)
             made = self._with_inputs(made, done[0])
             made = summed(made, done, children, time.monotonic() - began)
-            recipes.finish(self._decoder, made, result, done, recipes=self._recipes)
+            recipe = set_values.narrowed(made, children)
+            recipes.finish(self._decoder, recipe, result, done, recipes=self._recipes)
         self._end(entry, DONE, None, replace(made, size=result.stat().st_size))
 
     def _readable(self, children: Sequence[Job], check: Callable[[], None]) -> list[Job]:

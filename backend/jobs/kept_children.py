@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from backend.errors import BadInput
 from backend.jobs.job import CANCELLED, DONE, FAILED, TERMINAL, VARIATIONS, Job
 from backend.jobs.layout import POSTER, WORKFLOW, link_whole, result_name
 from backend.jobs.store import Store
@@ -25,7 +26,7 @@ def of(earlier: Job | None, store: Store, jobs_dir: Path) -> list[Job]:
 
 def whole_of(earlier: Job | None, mode: str, values: Mapping[str, Any], store: Store) -> Job | None:
     """The parent to make again when a child that failed or was cancelled is repeated as it was; None for
-    anything else. Raises StoreError."""
+    anything else. Raises StoreError, and BadInput while the others of its set are still made."""
     if earlier is None or not earlier.parent or earlier.status not in (FAILED, CANCELLED):
         return None
     given = {name: value for name, value in values.items() if value is not None}
@@ -34,7 +35,9 @@ def whole_of(earlier: Job | None, mode: str, values: Mapping[str, Any], store: S
     parent = store.get(earlier.parent)
     if parent is None or parent.assembly != VARIATIONS or parent.owner != earlier.owner:
         return None
-    return parent if parent.status in TERMINAL and parent.delete_after is None else None
+    if parent.status not in TERMINAL:
+        raise BadInput.of("set_not_ended")
+    return parent if parent.delete_after is None else None
 
 
 def taken(child: Job, earlier: Sequence[Job], jobs_dir: Path, now: float) -> Job:

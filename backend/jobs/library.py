@@ -18,6 +18,7 @@ from backend.jobs.downloads import Files
 from backend.jobs.job import DONE, EXTENSION, TERMINAL, VARIATIONS, Job, ResultOf
 from backend.jobs.parts import starts
 from backend.jobs.scheduler import Scheduler
+from backend.jobs.sheets import Sheets
 from backend.jobs.store import Store
 from backend.jobs.views import ChildView, JobView, PartView, SeamView, SourceFile, view
 from backend.security import tokens
@@ -34,9 +35,11 @@ class Library:
         secret: bytes,
         remove: Callable[[Job], None],
         deletions: Deletions,
+        sheets: Sheets,
     ) -> None:
         """`secret`: the keys and the signed addresses are made with it. `remove`: removes an ended job with
-        its files at once; `deletions`: after a while."""
+        its files at once; `deletions`: after a while. `sheets`: made again when clips of a set change."""
+        self._sheets = sheets
         self._store, self._scheduler, self._secret = store, scheduler, secret
         self._remove, self._deletions = remove, deletions
         self.files = Files(jobs_dir, secret, store)
@@ -109,7 +112,8 @@ class Library:
             ChildView(part.id, self._key(part), part.seed, part.status, part.width, part.height)
             for part in children
         )
-        return view(job, self._key(job), parts)
+        known = view(job, self._key(job), parts)
+        return replace(known, bytes=0) if self._sheets.waits(job.id) else known
 
     def _children(self, job: Job) -> Sequence[Job]:
         """The children of a parent; of one that has ended, from the database."""
@@ -181,7 +185,8 @@ class Library:
             self._scheduler.cancel(job.id)
             raise BadInput.of("delete_running")
         if undo:
-            self._deletions.request(job)
+            with self._sheets.changing(job):
+                self._deletions.request(job)
             return self.view(job)
         children = self._store.children(job.id)[job.id] if job.assembly else []
         for each in (*children, job):
@@ -190,8 +195,9 @@ class Library:
 
     def undo_delete(self, owner: str, job_id: str, key: str) -> JobView:
         """Brings back a job whose deletion is pending."""
-        if self._pending(owner, job_id, key) is not None:
-            self._deletions.undo(job_id)
+        if (pending := self._pending(owner, job_id, key)) is not None:
+            with self._sheets.changing(pending):
+                self._deletions.undo(job_id)
         return self.view(self.owned(owner, job_id, key))
 
     def _pending(self, owner: str, job_id: str, key: str) -> Job | None:

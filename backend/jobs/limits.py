@@ -18,4 +18,5 @@ class Limits:
     busy: float = 10.0  # how long a call waits for a locked database
     close: float = 5.0  # for lanes and housekeeping to stop, each
     undo: float = 15.0  # how long a deletion can be undone; the page offers it for 10
+    sheet: float = 1.0  # after the last change of a set until its contact sheet is made again
     fetch: tuple[float, ...] = (0.5, 2.0, 6.0)  # delays between attempts to fetch a result

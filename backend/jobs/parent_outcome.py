@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from backend.errors import NoOutput, StudioError
-from backend.jobs import reuse
+from backend.jobs import reuse, set_values
 from backend.jobs.job import CANCELLED, EXTENSION, FAILED, Job, Status
 from backend.jobs.stopwatch import UNTIL
 from workflows.notice import Notice, notice
@@ -57,15 +57,8 @@ def summed(parent: Job, done: Sequence[Job], children: Sequence[Job], own: float
     return replace(
         parent, timings=timings, engine=first.engine, demo=first.demo, fps=first.fps, steps=first.steps,
         warnings=tuple(dict.fromkeys((*parent.warnings, *said))), resolved=shared(first, children),
-        seed=first.seed, params=_shown(parent, done), reused=reuse.together(done),
+        seed=first.seed, params=set_values.shown(parent, done), reused=reuse.together(done),
     )  # fmt: skip
-
-
-def _shown(parent: Job, done: Sequence[Job]) -> dict[str, Any]:
-    """The parameters of the parent, with the varied setting as in the first child that still exists. Its seed
-    stays that of the very first child, so that all of them can be made again."""
-    own = {name: done[0].params[name] for name in parent.params.get("vary") or () if name in done[0].params}
-    return {**parent.params, **own}
 
 
 def shared(first: Job, children: Sequence[Job]) -> dict[str, Any]:

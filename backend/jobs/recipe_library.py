@@ -7,7 +7,7 @@ from pathlib import Path
 
 from backend.engines.kinds import shares_disk
 from backend.errors import InputsGone
-from backend.jobs import recipe, recipes
+from backend.jobs import recipe, recipes, set_values
 from backend.jobs.job import DONE, Job
 from backend.jobs.library import Library
 from backend.jobs.offers import Offers
@@ -60,7 +60,7 @@ class RecipeLibrary:
         children = self._store.children(job.id)[job.id] if job.assembly else []
         done = [child for child in children if child.status == DONE]
         graphs = recipes.stored_graphs(self._jobs_dir / job.id)
-        return recipe.from_json(recipes.recipe_of(job, graphs, done))
+        return recipe.from_json(recipes.recipe_of(set_values.narrowed(job, children), graphs, done))
 
     def sources(self, owner: str, found: Recipe) -> dict[str, SourceFile]:
         """The files of a recipe that lie here among those that this owner (token) uploaded, by parameter."""

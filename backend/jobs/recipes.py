@@ -11,8 +11,8 @@ from typing import Any
 
 from backend.engines.kinds import kind_in, version_in
 from backend.errors import BadMedia, NoOutput, StudioError, from_os_error
-from backend.jobs import recipe_files
-from backend.jobs.job import Job
+from backend.jobs import recipe_files, set_values
+from backend.jobs.job import VARIATIONS, Job
 from backend.jobs.layout import WORK, WORKFLOW, write_text
 from backend.jobs.params import job_params
 from backend.jobs.parts import Part
@@ -59,6 +59,8 @@ def recipe_of(job: Job, graphs: Sequence[Graph], children: Sequence[Job] = ()) -
         "comfyui": version_in(first.engine),
         "graphs": _bounded(graphs),
     }  # fmt: skip
+    if job.assembly == VARIATIONS:
+        recipe["clips"] = set_values.clips(job, children)
     if job.parts:
         recipe["parts"] = [_part(part) for part in job.parts]
     return recipe

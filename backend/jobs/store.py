@@ -43,6 +43,9 @@ _BY_ITSELF = (
 LINKED = ("inputs", "width", "height", "frames", "fps", "steps", "evaluations", "warnings")
 """The columns that change when the results that a job waits for are linked."""
 
+OF_RESULT = ("params", "seed", "width", "height", "frames", "fps", "size")
+"""The columns that change when the contact sheet of a set is made again."""
+
 
 class Store:
     """All jobs of one data folder."""
@@ -164,6 +167,14 @@ class Store:
         with self._guard():
             rows = self._db.execute(sql, (owner, source, role, limit)).fetchall()
         return self._jobs(rows)
+
+    def set_result(self, job: Job) -> None:
+        """Writes what is stored of the result of an ended job."""
+        row = dict(zip(COLUMNS, row_of(job), strict=True))
+        sets = ", ".join(f"{name} = ?" for name in OF_RESULT)
+        sql = f"UPDATE job SET {sets} WHERE id = ?"  # noqa: S608
+        with self._guard():
+            self._db.execute(sql, (*(row[name] for name in OF_RESULT), job.id))
 
     def set_places(self, places: Mapping[str, float]) -> None:
         """Writes the places of waiting jobs, all of them or none."""

@@ -68,17 +68,20 @@ class Retention:
         draft_limits: DraftLimits | None = None,
         forget: Callable[[str], None] = lambda _: None,
         before_removal: Callable[[Job], None] = lambda _: None,
+        in_work: Callable[[str], bool] = lambda _: False,
         wall: Callable[[], float] = time.time,
         steady: Callable[[], float] = time.monotonic,
         disk: Callable[[Path], Disk] | None = None,
     ) -> None:
         """`cache`: the folder of the page's copies for clients; `sweep_uploads`: removes uploads and those
         copies unless they changed since a moment (unix seconds); `forget`: drops a job from the queue;
-        `before_removal`: saves what others need of a job; a StudioError that it raises keeps the job."""
+        `before_removal`: saves what others need of a job; a StudioError that it raises keeps the job.
+        `in_work`: whether files of an ended job are being made again."""
         self.records, self.data_dir, self.limits = records, data_dir, limits
         self.jobs_dir = data_dir / "jobs"
         self._cache, self._forget = cache, forget
         self._sweep_uploads, self._before_removal = sweep_uploads, before_removal
+        self._in_work = in_work
         self._wall, self._steady = wall, steady
         self._lock = threading.RLock()
         self._copies = EngineCopies(records, self.jobs_dir, engine_folders, self._lock, wall)
@@ -301,7 +304,7 @@ class Retention:
         for job_id, folder in found.items():
             begun = any((folder.path / name).is_dir() for name in (WORK, SOURCES))
             job = self.records.get(job_id) if folder.unfinished or begun else None
-            if job is not None and job.status in TERMINAL:
+            if job is not None and job.status in TERMINAL and not self._in_work(job_id):
                 for path in folder.unfinished:
                     files.unlink(path, folder.path)
                 files.remove_below(folder.path, SOURCES)

@@ -25,11 +25,12 @@ def create(
     forget: Callable[[str], None],
     whose: str,
     before_removal: Callable[[Job], None] = lambda _: None,
+    in_work: Callable[[str], bool] = lambda _: False,
 ) -> Retention:
     """The Retention for these settings. Creates the page's upload folder if it does not exist.
 
     `forget`: drops a job from the queue. `whose`: the text that marks the upload folder as this studio's.
-    `before_removal`: as in Retention.
+    `before_removal`, `in_work`: as in Retention.
     """
     given = _gradio_temp_dir()
     if given is not None and not os.path.lexists(given):
@@ -44,6 +45,7 @@ def create(
         sweep_uploads=lambda before: _sweep_uploads(whose, before),
         forget=forget,
         before_removal=before_removal,
+        in_work=in_work,
     )
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,10 +18,11 @@ from starlette.routing import Route
 from backend import logs
 from backend.errors import StudioError
 from backend.jobs.downloads import download_name
+from backend.jobs.job import VARIATIONS
 from backend.jobs.layout import INPUT, POSTER, RESULT, STILL, WORKFLOW
 from backend.jobs.workflow_files import WorkflowFile, graphs_of, workflow_file
 from backend.security.accounts import Accounts
-from backend.studio import Studio
+from backend.studio import SHEET_SECONDS, Studio
 from backend.threads import visitor_of
 from backend.web.clients import Proxies
 from backend.web.hosts import Hosts
@@ -43,6 +46,9 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'; sandbox",
 }
+SHEET_HEADERS = {**HEADERS, "Cache-Control": "private, no-cache"}
+"""Of a set: its contact sheet is made again when its clips change."""
+SHEET_LOOK = 0.1
 
 
 def middleware_lifespan(
@@ -115,20 +121,29 @@ def routes(studio: Studio) -> list[Any]:
             log.warning("media: %s: %s %s", error.code, error.message, error.detail)
             words = f"{error.message} {error.hint}".strip()
             return PlainTextResponse(words, 503, {"Cache-Control": "no-store", "Retry-After": "5"})
+        if found is not None and name in (RESULT, STILL) and studio.sheet_waits(job_id):
+            until = time.monotonic() + SHEET_SECONDS
+            while studio.sheet_waits(job_id) and time.monotonic() < until:
+                await asyncio.sleep(SHEET_LOOK)
+            found = await studio.reads.run(visitor_of(request), studio.media_file, *asked, join=True)
         if found is None:
             return PlainTextResponse("This file is not here, or the address is no longer good.", 404)
         path, job = found
+        headers = SHEET_HEADERS if job.assembly == VARIATIONS else HEADERS
         if name == WORKFLOW and query.get("download"):
             file = await studio.reads.run(visitor_of(request), _workflow, path)
             if file is not None:
                 stem = download_name(job, name).removesuffix(".json")
                 disposition = f'attachment; filename="{stem}{file.suffix}"'
-                headers = {**HEADERS, "Content-Disposition": disposition}
-                return Response(file.content, media_type=file.media_type, headers=headers)
+                return Response(
+                    file.content,
+                    media_type=file.media_type,
+                    headers={**headers, "Content-Disposition": disposition},
+                )
         return FileResponse(
             path,
             media_type=TYPES.get(path.name, TYPES[name]),
-            headers=HEADERS,
+            headers=headers,
             filename=download_name(job, name) if query.get("download") else None,
         )
 

@@ -550,6 +550,9 @@ class FakeStudio(FakeFinals, FakeExtensions):
     def result_path(self, id: str, key: str) -> Path:
         return self.folder / f"{self._run(id, key).view.id}.mp4"
 
+    def sheet_waits(self, id: str) -> bool:
+        return False
+
     def media_file(self, job_id: str, name: str, expires: str, signature: str) -> tuple[Path, Job] | None:
         return None  # `routes` serves them
 

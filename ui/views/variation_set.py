@@ -188,12 +188,21 @@ def _stopped(state: CardState, whole: JobView, child: JobView) -> str:
     again = ""
     if state.mine:
         remedy = failure.remedies(child)[0]
-        change = remedy.change or {"seed": child.seed}
-        job = child
-        if whole.status not in ACTIVE and not remedy.change:
-            job, change = whole, {"seed": whole.seed}
-        again = button("retry", remedy.label, job, "again", "quiet", change)
+        if remedy.change:
+            again = button("retry", remedy.label, child, "again", "quiet", remedy.change)
+        elif whole.status in ACTIVE:
+            again = _later(remedy.label)
+        else:
+            again = button("retry", remedy.label, whole, "again", "quiet", {"seed": whole.seed})
     return f'<p class="cell-why" title="{escape(why)}">{escape(why)}</p>{again}'
+
+
+def _later(label: str) -> str:
+    """Try again while the others are made: it waits, and says for what."""
+    return (
+        f'<button type="button" class="btn quiet" disabled>{icon("again")}<span>{escape(label)}</span></button>'
+        f'<p class="cell-why" title="{escaped("variations.later_tip")}">{escaped("variations.later")}</p>'
+    )
 
 
 def _bar(children: Sequence[JobView]) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from backend.engines.base import Prompt
+from backend.errors import BadInput
 from backend.jobs.job import CANCELLED, DONE, FAILED, QUEUED, ResultOf
 from backend.jobs.views import JobView
 from backend.media.grid import size
@@ -62,18 +63,23 @@ def test_a_parent_that_has_all_is_made_again(make: Make, engine: FakeEngine, pic
 
 
 def test_a_failed_child_is_made_again_within_its_set(make: Make, engine: FakeEngine, picture: Path) -> None:
-    engine.script = fail_seeds(6)
+    engine.script = fail_seeds(5)
+    engine.hold.clear()
     studio = make()
-    first = ended(studio, submit(studio, picture, 2))
-    failed = children(studio, first)[1]
+    first = submit(studio, picture, 2)
+    failed = until(lambda: (one := children(studio, first)[0]).status == FAILED and one)
+    with pytest.raises(BadInput, match="others of this set are still made"):
+        again(studio, failed, seed=failed.seed)
+    engine.hold.set()
+    ended(studio, first)
     engine.script, engine.prompts[:] = None, []
     second = ended(studio, again(studio, failed, seed=failed.seed))
-    assert len(second.children) == 2 and seeds(engine.prompts) == [6]
+    assert len(second.children) == 2 and seeds(engine.prompts) == [5]
     assert second.record()["warning_codes"] == ["variations_kept"]
     assert again(studio, failed, prompt="Another sentence").children == (), (
         "a changed repetition is not a set"
     )
-    assert again(studio, children(studio, first)[0]).children == (), "as is one that did not fail"
+    assert again(studio, children(studio, first)[1]).children == (), "as is one that did not fail"
 
 
 @pytest.mark.deep

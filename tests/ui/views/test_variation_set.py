@@ -54,7 +54,8 @@ def test_those_that_are_done_can_be_watched_and_picked_while_others_run() -> Non
     html = shown("done", "running", "queued", "failed")
     assert html.count("<video") == 1 and html.count("data-pick ") == 1 and html.count('data-s="play"') == 1
     assert html.count("data-waits") == 2 and 'data-left="c1">9 s left<' in html and "--d:0.400" in html
-    assert "The engine is lost. Try again later." in html and 'data-act="retry" data-id="c3"' in html
+    assert "The engine is lost. Try again later." in html and "Once the others are done" in html
+    assert 'data-act="retry"' not in html and "disabled" in html, "Try again waits for the others"
     assert 'data-live="bar"' in html and 'data-act="cancel"' in html, "the progress of all stays"
     assert 'class="picks" hidden' in html and "data-keep" not in html, "the others are not deleted yet"
 
@@ -74,6 +75,7 @@ def test_try_again_makes_what_is_missing_of_a_set_that_has_ended() -> None:
     full = replace(children[1], error={**ERROR, "code": "out_of_memory"})
     html = card(CardState(shown=whole, children=[children[0], full], media=media))
     assert 'data-act="retry" data-id="c1"' in html, "a remedy changes the settings of one"
+    assert "Once the others are done" not in html
 
 
 def test_a_private_link_shows_the_set_and_changes_nothing() -> None:
