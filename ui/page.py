@@ -234,9 +234,10 @@ class _Page:
         card.frame(self.fill.use_frame, None, outputs, **fills)
         card.picture(self.fill.use_picture, owner, outputs, **fills)
         card.send(self.fill.send, owner, outputs, **fills)
-        card.starter(self.fill.use_starter, None, outputs, **fills)
-        card.sample(self.fill.use_sample, None, outputs, **fills)
-        self.library.tiles.starter(self.fill.use_starter, None, outputs, **fills)
+        last = {**fills, "trigger_mode": "always_last"}  # of two fast presses the second one counts
+        card.starter(self.fill.use_starter, None, outputs, **last)
+        card.sample(self.fill.use_sample, None, outputs, **last)
+        self.library.tiles.starter(self.fill.use_starter, None, outputs, **last)
         self.library.tiles.reuse(self.fill.reuse, owner, outputs, **fills)
         self.library.tiles.send(self.fill.send, owner, outputs, **fills)
         pressable = AFTER_PRESS.format("[data-offer]")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from backend.formatting import Location, crop_text, estimate_text
+from backend.jobs.drawing_model import model_of
 from backend.jobs.job import LAST_FRAME, Job, ResultOf, Status
 from backend.jobs.layout import POSTER, answer_name, result_name
 from backend.jobs.reuse import READ_ONCE
@@ -127,6 +128,7 @@ class JobView:
     gone: tuple[Notice, ...] = ()  # uploads that are no longer kept
     resolved: Mapping[str, Any] = field(default_factory=dict)  # parameter -> what "auto" or 0 stood for
     models: tuple[str, ...] = ()  # files that were loaded, as far as they are known
+    drawn_by: str = ""  # the kind of model that drew it, see drawing_model; "" as long as it is not known
     parent: str = ""  # id of the job that this one is a part of
     children: tuple[ChildView, ...] = ()
     source: str = ""  # id of the job that this one continues
@@ -378,6 +380,7 @@ def view(
         gone=tuple(gone for item in job.inputs.values() if (gone := item.gone) is not None),
         resolved=resolved.values,
         models=tuple(dict.fromkeys(resolved.files.values())),
+        drawn_by=model_of(resolved.files),
     )
 
 

@@ -13,6 +13,7 @@ from playwright.sync_api import Page, expect
 
 from tests.e2e.actions import card
 from tests.e2e.conftest import PATIENCE
+from ui.head import starters
 
 pytestmark = pytest.mark.deep
 expect.set_options(timeout=PATIENCE)
@@ -76,6 +77,18 @@ def test_a_first_video_from_a_sample(counted: Callable[[], Page], served: Simple
     page.locator("#image_to_video-image img").first.wait_for()
     generated(page, served)
     assert effort(page) == (2, 0, 0)
+
+
+def test_of_two_fast_presses_on_samples_the_last_one_counts(
+    counted: Callable[[], Page], served: SimpleNamespace
+) -> None:
+    page = counted()
+    prompts = [one["prompt"] for one in starters()]
+    last = page.evaluate(
+        "() => { const all = document.querySelectorAll('#ws-card [data-act=starter]');"
+        " for (const one of [all[0], all[1], all[2]]) one.click(); return Number(all[2].dataset.n); }"
+    )
+    expect(page.locator("#image_to_video-prompt textarea")).to_have_value(prompts[last])
 
 
 def test_a_first_video_and_the_same_settings_on_another_picture(

@@ -15,12 +15,12 @@ from tests.e2e.conftest import PATIENCE, Site
 from workflows.params.limits import PROMPT_MAX
 
 expect.set_options(timeout=PATIENCE)
-PASTE = """async ([width, height]) => {
+PASTE = """async ([width, height, type]) => {
   const canvas = Object.assign(document.createElement("canvas"), { width, height });
   canvas.getContext("2d").fillRect(0, 0, width, height);
   const blob = await new Promise((done) => canvas.toBlob(done, "image/png"));
   const data = new DataTransfer();
-  data.items.add(new File([blob], "image.png", { type: "image/png" }));
+  data.items.add(new File([blob], type ? "image.png" : "photo", { type }));
   document.body.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true }));
 }"""
 DESCRIPTION = """(node) => (node.getAttribute("aria-describedby") || "").split(" ").filter(Boolean)
@@ -48,12 +48,14 @@ def test_a_form_says_what_is_wrong_while_one_types(visit: Callable[..., Page], s
     zone = page.locator("#image_to_video-image button.upload-container")
     assert "Choose a picture first." in zone.evaluate(DESCRIPTION)
 
-    page.evaluate(PASTE, [320, 180])
+    page.evaluate(PASTE, [320, 180, "image/png"])
     line = page.locator("#tab-image .ws-frames .ws-line").first
     expect(line).to_contain_text("pasted.png")
     expect(line).to_contain_text("This picture is 320 × 180; it is enlarged 2.7 times and may look soft.")
     expect(hint).to_contain_text("832 × 480, 5 s at 16 fps")
     expect(button).to_be_enabled()
+    page.evaluate(PASTE, [832, 480, ""])
+    expect(line).to_contain_text("photo")
 
     prompt.fill("é" * (PROMPT_MAX - 700))
     expect(page.locator("#image_to_video-prompt .ws-count")).to_have_text("3,300 of 4,000 characters")
@@ -86,7 +88,7 @@ def test_a_form_says_what_is_wrong_while_one_types(visit: Callable[..., Page], s
 
     page.get_by_role("tab", name="Text").click()
     expect(page.locator("#text_to_video-hint")).to_contain_text("The prompt is empty. Describe the scene.")
-    page.evaluate(PASTE, [64, 64])
+    page.evaluate(PASTE, [64, 64, "image/png"])
     expect(page.locator(".ws-said")).to_have_text("This tab takes no picture.")
     short(page, "text_to_video")
     page.locator("#text_to_video-prompt textarea").fill("Waves at night")

@@ -111,6 +111,17 @@ def test_a_preset_is_saved_loaded_and_starts_new_forms(visit: Visit, served: Sim
     expect(chosen(other, "speed")).to_have_text("Quality")
     expect(row(other).locator("strong")).to_have_text("Calm sea")
 
+    # Deleted in that tab, it is gone here too: the next form starts plain, and that is said.
+    box = manage(other)
+    entry(box, "Calm sea").get_by_role("button", name="Delete").click()
+    expect(page.locator(".ws-said")).to_have_text(
+        "The preset Calm sea was deleted: new forms start without it."
+    )
+    choose(page, "seconds", "8 s")
+    draft.get_by_role("button", name="Clear").click()
+    expect(chosen(page, "seconds")).to_have_text("5 s")
+    expect(row(page).locator("strong")).to_have_text("None")
+
 
 # -- by hand: sharing, managing, phones -----------------------------------------------------------------
 

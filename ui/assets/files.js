@@ -46,6 +46,10 @@
     return isStream(head) ? ["video"] : [];
   };
 
+  const PICTURE_NAME = /\.(?:png|jpe?g|webp|gif|bmp|tiff?|avif|hei[cf])$/i;
+  studio.isPicture = async (file) =>
+    (await kindsOf(file).catch(() => [])).includes("picture") || PICTURE_NAME.test(file.name);
+
   // -- a note in the field ----------------------------------------------------------------------------
   const short = (name) => (name.length > MAX_NAME ? `${name.slice(0, MAX_NAME - 12)}…${name.slice(-11)}` : name);
   const megabytes = (bytes) => `${Math.ceil(bytes / 1e6)} MB`;

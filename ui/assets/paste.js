@@ -48,17 +48,22 @@
       $(".icon-button-wrapper button", part)?.click();
     });
 
-  document.addEventListener("paste", async (event) => {
+  document.addEventListener("paste", (event) => {
     const files = [...(event.clipboardData?.files || [])].filter((one) => one.type.startsWith("image/"));
     const typing = event.target.matches?.("textarea, input");
     if (!files.length || (typing && event.clipboardData.types.includes("text/plain"))) return;
     event.preventDefault();
+    studio.pastePicture(files);
+  });
+  studio.pastePicture = async (files) => {
     const places = fields();
     if (!places.length) return (await studio.recipes.carries(files[0])) ? studio.recipes.restore(files) : say(text("no_picture_field"));
     const place = places.find(input) || places[0];
     await emptied(place);
-    const kind = files[0].type.split("/")[1].split("+")[0];
-    fill(place, new File([files[0]], files[0].name === "image.png" ? text("pasted", { kind }) : files[0].name, { type: files[0].type }));
+    const ending = /\.(\w+)$/.exec(files[0].name)?.[1].toLowerCase() || "png"; // names the type that is not given
+    const type = files[0].type || `image/${ending === "jpg" ? "jpeg" : ending}`;
+    const kind = type.split("/")[1].split("+")[0];
+    fill(place, new File([files[0]], files[0].name === "image.png" ? text("pasted", { kind }) : files[0].name, { type }));
     place.scrollIntoView({ block: "nearest" });
-  });
+  };
 })();

@@ -22,6 +22,8 @@
     made.addEventListener("click", act);
     return made;
   };
+  // As the server stores a name: without spaces at its ends, and one between words.
+  const oneLine = (name) => name.trim().replace(/\s+/g, " ");
   const field = (label, control, name) => {
     const box = part("div", "dialog-field"), title = part("label", "", label);
     control.id = `ws-preset-${name}`;
@@ -60,7 +62,7 @@
     const [defaultBox, byDefault] = check(text("preset_default"));
     sentence.checked = Boolean(own && "prompt" in own.values);
     byDefault.checked = Boolean(own?.default);
-    const taken = () => of(mode).find((one) => !one.shipped && one.name.toLocaleLowerCase() === name.value.trim().toLocaleLowerCase());
+    const taken = () => of(mode).find((one) => !one.shipped && one.name.toLocaleLowerCase() === oneLine(name.value).toLocaleLowerCase());
     const make = button(text("preset_save"), { kind: "ink", act: async () => {
       make.disabled = true;
       const known = taken();
@@ -125,7 +127,8 @@
       const end = async (keep) => {
         if (over) return;
         over = true;
-        if (keep && name.value.trim() && name.value.trim() !== one.name) says(await call("preset_rename", { id: one.id, name: name.value }));
+        const wanted = oneLine(name.value);
+        if (keep && wanted && wanted !== one.name) says(await call("preset_rename", { id: one.id, name: wanted }));
         show(one.id, ".rename");
       };
       name.addEventListener("keydown", (pressed) => {

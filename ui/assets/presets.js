@@ -5,7 +5,7 @@
   const studio = window.wanStudio;
   const { $, $$, part, text } = studio;
   const { icons, titles } = window.wanPresets; // from ui/forms/script_tables.py
-  const CURRENT = "wan-studio-preset", EXPECTED = "wan-studio-preset-default";
+  const CURRENT = "wan-studio-preset", EXPECTED = "wan-studio-preset-default", CHANGED = "wan-studio-presets-changed";
   const MS = { wait: 4000, fresh: 10_000 };
 
   let ready, event;
@@ -61,11 +61,15 @@
     } catch {
       /* offline */
     }
-    if (answer?.rows) take(answer.rows);
+    if (answer?.rows) take(answer.rows, name !== "presets");
     return answer || { said: text("failed") };
   };
-  const take = (found) => {
+  // own: this tab has changed them; others are told, and say when a default of theirs is gone.
+  const take = (found, own) => {
     const before = rows;
+    const gone = before.find((one) => one.default && !found.some(({ id }) => id === one.id));
+    if (own) window.wanStorage.setItem(CHANGED, String(Date.now()));
+    else if (gone) studio.say(text("preset_default_gone", { name: gone.name }));
     // The initial values change; the current values of the form stay.
     studio.drafts.rebase(() => (rows = found));
     at = performance.now();
@@ -77,6 +81,7 @@
     if (menu) fill(menu.closest(".preset"));
   };
   const refresh = () => call("presets");
+  addEventListener("storage", ({ key }) => key === CHANGED && refresh());
 
   // -- the row and its menu ----------------------------------------------------------------------------------------
   const set = (node, words) => node.textContent !== words && (node.textContent = words);

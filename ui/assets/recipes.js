@@ -99,12 +99,13 @@
     line.append(part("span", "", text("recipe_offer")), button);
     zone.after(line);
   };
-  // A picture goes to the field that is shown (paste.js), anything else is a recipe.
-  document.addEventListener("paste", (event) => {
+  // A picture goes to the field that is shown (paste.js), anything else is a recipe. What has no type is looked into.
+  document.addEventListener("paste", async (event) => {
     const files = [...(event.clipboardData?.files || [])];
     if (event.target.closest?.("dialog") || !files.length || files.some((file) => file.type.startsWith("image/"))) return;
     event.preventDefault();
     event.stopImmediatePropagation();
+    for (const file of files) if (!file.type && (await studio.isPicture(file))) return studio.pastePicture([file]);
     restoreOne(files);
   }, true);
   const chooser = Object.assign(part("input", ""), { type: "file", accept: "video/*,image/*,application/json,.json", hidden: true });

@@ -200,7 +200,8 @@ def _stopped(state: CardState, whole: JobView, child: JobView) -> str:
 def _later(label: str) -> str:
     """Try again while the others are made: it waits, and says for what."""
     return (
-        f'<button type="button" class="btn quiet" disabled>{icon("again")}<span>{escape(label)}</span></button>'
+        f'<button type="button" class="btn quiet" disabled>{icon("again")}'
+        f"<span>{escape(label)}</span></button>"
         f'<p class="cell-why" title="{escaped("variations.later_tip")}">{escaped("variations.later")}</p>'
     )
 

@@ -127,14 +127,11 @@ def follows(mode: str) -> bool:
     return mode in MODES and MODES[mode].trim is not None
 
 
-def chunks(mode: str, frames: int) -> int:
-    """How many chunks the model draws for this many frames, one after the other."""
-    return MODES[mode].chunks(frames) if mode in MODES else 1
-
-
-def chunk_words(mode: str, frames: int) -> str:
-    """`9 parts`, or "" for one."""
-    return parts(chunks(mode, frames))
+def chunk_words(job: JobView) -> str:
+    """`9 parts`, as the model that drew the job needed, or "" for one."""
+    if job.mode not in MODES:
+        return ""
+    return parts(MODES[job.mode].chunk_count(job.frames, job.drawn_by))
 
 
 def parts(count: int) -> str:
@@ -200,7 +197,7 @@ def recipe(job: JobView) -> list[str]:
     if not is_still(job):
         facts += [length(clip_seconds(job)), text("format.fps", fps=number(job.fps))]
     facts += [choice(job, name) for name in (MODES[job.mode].tells if job.mode in MODES else ())]
-    count = chunk_words(job.mode, job.frames)
+    count = chunk_words(job)
     seed = "" if is_set(job) and not varied(job) else text("facts.seed", seed=job.seed)
     return [*facts, *filter(None, (count, steps, seed))]
 

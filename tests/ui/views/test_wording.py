@@ -123,6 +123,10 @@ def test_recipes_fit_the_mode() -> None:
     assert wording.recipe(sound)[1:4] == ["12 s", "16 fps", "3 parts"], "as long as its sound"
     moved = job(mode="animate", params={**params, "method": "mix"}, frames=77, steps=6)
     assert wording.recipe(moved)[2:5] == ["16 fps", "Replace", "Fast, 6 steps"]
+    second = replace(moved, frames=81, drawn_by="animate_2")
+    assert "2 parts" not in wording.recipe(second) and "2 parts" in wording.recipe(replace(moved, frames=81))
+    assert "2 parts" in wording.recipe(replace(second, frames=161))
+    assert "3 parts" in wording.recipe(replace(second, frames=162))
     still = job(mode="text_to_image", params={"model": "flux"}, frames=1, fps=0.0, steps=20)
     assert wording.recipe(still) == ["832 × 480", "Flux, 20 steps", "Seed 271828"]
     assert wording.resolution(still) == "832 × 480"
