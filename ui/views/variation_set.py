@@ -198,7 +198,7 @@ def _stopped(state: CardState, whole: JobView, child: JobView) -> str:
 
 
 def _later(label: str) -> str:
-    """Try again while the others are made: it waits, and says for what."""
+    """The button to try again while the others are made: off, with what it waits for."""
     return (
         f'<button type="button" class="btn quiet" disabled>{icon("again")}'
         f"<span>{escape(label)}</span></button>"
