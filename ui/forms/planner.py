@@ -122,7 +122,7 @@ class Planner:
         return FormView(
             lines={name: file_lines.line(inputs, name) for name in form.lines},
             views={name: file_lines.preview(inputs, name) for name in form.views},
-            advanced=advanced_row(mode, schema.summary(mode, given)),
+            advanced=advanced_row(mode, schema.summary(mode, variations.as_made(mode, given, values))),
             hint=hint_line(mode, hint),
             ready=hint.ready,
             needs=missing_models.panel(mode, verdict.lacking, verdict.states),

@@ -127,6 +127,14 @@ def submitted(
     return shared, len(several), {wanted.name: several}
 
 
+def as_made(mode: str, widgets: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """The widgets of a form as the videos are made: with the size of drafts where several are made small.
+    `values`: the parameters that the widgets stand for."""
+    wanted = read(mode, widgets.get(NAME))
+    small = draft_size(mode, values) if wanted.count > 1 and wanted.draft else {}
+    return {**widgets, **small}
+
+
 def draft_size(mode: str, values: Mapping[str, Any]) -> dict[str, Any]:
     """The values with which a form makes a draft; {} for a mode without drafts, and for a size that is small
     already. A size given by hand keeps its shape."""

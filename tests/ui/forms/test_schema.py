@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ui.forms import schema
+from ui.forms import schema, variations
 from workflows.modes.registry import MODES
 
 NEGATIVE = "blurred, static"
@@ -127,6 +128,22 @@ def test_summary() -> None:
     assert schema.summary("fast_video", {"resolution": "draft"}) == "Draft, random seed"
     assert schema.summary("animate", {"fps": 24.0, "steps": 8}) == "480p, 24 fps, 8 steps, random seed"
     assert schema.summary("text_to_image", {"seed": 5}) == "seed 5"
+
+
+@pytest.mark.parametrize(
+    ("several", "widgets", "says"),
+    [
+        ({"count": 4, "draft": True}, {}, "Draft, balanced motion, random seed"),
+        ({"count": 4, "draft": False}, {}, "480p, balanced motion, random seed"),
+        ({"count": 1, "draft": True}, {}, "480p, balanced motion, random seed"),
+        ({"count": 2}, {"width": 1280, "height": 720}, "512 × 288, balanced motion, random seed"),
+        ({"count": 2}, {"width": 320, "height": 176}, "320 × 176, balanced motion, random seed"),
+    ],
+)
+def test_the_summary_says_what_is_made(several: dict, widgets: dict, says: str) -> None:
+    given = {**widgets, variations.NAME: json.dumps(several)}
+    values = schema.to_values("image_to_video", given)
+    assert schema.summary("image_to_video", variations.as_made("image_to_video", given, values)) == says
 
 
 def test_form_is_pure() -> None:
