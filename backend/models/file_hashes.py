@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from backend.settings.model import Settings
 
-log = logging.getLogger("wan.models.hashes")
+log = logging.getLogger("wan.models")
 
 NAME = "model_hashes.json"
 """The file in the data folder."""

@@ -17,7 +17,7 @@ import psutil
 from backend.models.file_hashes import FileHashes, FileKey, file_key
 from backend.models.verify import sha256
 
-log = logging.getLogger("wan.models.hashes")
+log = logging.getLogger("wan.models")
 
 READ_BYTES = 1 << 20
 """Of one read, after each of which the thread can be stopped."""

@@ -34,7 +34,8 @@ def library(store: Store, tmp_path: Path) -> Library:
     scheduler: Any = SimpleNamespace(
         unsaved=lambda id: None, children=lambda id: None, cancel=lambda id: None
     )
-    return Library(store, scheduler, tmp_path, SECRET, lambda job: None, None)  # type: ignore[arg-type]
+    sheets: Any = SimpleNamespace(waits=lambda id: False)
+    return Library(store, scheduler, tmp_path, SECRET, lambda job: None, None, sheets)  # type: ignore[arg-type]
 
 
 def stored(store: Store, number: int, **changes: Any) -> Job:

@@ -20,7 +20,7 @@ from ui.tabs.registry import TABS
 from workflows.modes.registry import MODES
 from workflows.params.field import MediaField
 
-BLOCKS_MAX = 334
+BLOCKS_MAX = 335
 CONFIG_MAX = 344_000
 """Bytes of the page's configuration, before compression."""
 

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from backend.models import sets
+from backend.models import set_options
 from backend.models.state import FetchProgress, SetEntry, SetOffer, SetRequest
 from ui.actions.model_download import _request
 from ui.views.model_download import FORMATS, download_panel, modes
@@ -50,7 +50,7 @@ def test_a_set_is_shown_before_it_is_fetched() -> None:
 def test_format_and_distilled_are_chosen_as_on_the_command_line() -> None:
     plain = download_panel(FetchProgress())
     assert '<select name="format">' in plain and '<select name="distilled">' in plain
-    assert FORMATS == sets.FORMATS and all(f'<option value="{form}"' in plain for form in FORMATS)
+    assert FORMATS == set_options.FORMATS and all(f'<option value="{form}"' in plain for form in FORMATS)
     assert 'value="auto" selected' in plain and 'value="distilled" selected' not in plain
     asked = SetRequest("image_to_video", "", "fast", 16, "Q4_K_M", True)
     for shown in (
