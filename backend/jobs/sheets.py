@@ -13,7 +13,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -206,6 +206,8 @@ class Sheets:
             raise from_os_error(error) from error
         finally:
             shutil.rmtree(work, ignore_errors=True)
+            with suppress(OSError):
+                work.parent.rmdir()
         self._store.set_result(made)
         self._remeasure(parent.id)
         log.info("job %s: its contact sheet shows %d clips", parent.id, len(done))

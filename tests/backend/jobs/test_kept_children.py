@@ -197,11 +197,12 @@ def test_a_parent_is_deleted_while_its_child_waits(make: Make, engine: FakeEngin
 @pytest.mark.deep
 def test_a_child_waits_for_a_parent_that_is_cancelled(make: Make, engine: FakeEngine, picture: Path) -> None:
     studio = make()
+    clip = ended(studio, studio.submit(OWNER, "image_to_video", PICTURE, {"image": picture}))
     engine.hold.clear()
-    parent = submit(studio, picture, 2)
+    parent = studio.extend(OWNER, clip.id, clip.key, seconds=0.5)
     job = studio.submit(OWNER, "image_to_video", PICTURE, {"image": ResultOf(parent.id, key=parent.key)})
     assert studio.progress(job.id, job.key).status == QUEUED
     studio.cancel(parent.id, parent.key)
     engine.hold.set()
-    assert ended(studio, job).status == CANCELLED and children(studio, parent)
+    assert ended(studio, job).status == ended(studio, parent).status == CANCELLED
     assert (studio.job(job.id, job.key).error or {})["reason"]["code"] == "source_cancelled"

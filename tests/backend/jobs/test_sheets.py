@@ -59,6 +59,7 @@ def test_a_sheet_shows_the_clips_that_are_left(make: Make, picture: Path) -> Non
     assert carried(studio, job)["clips"] == [{"seed": second.seed}]
     studio.undo_delete(OWNER, first.id, first.key)
     assert shows(studio, job, 2)["seed"] == first.seed
+    until(lambda: not (studio.settings.jobs_dir / job.id / "work").exists())
 
 
 @pytest.mark.deep
