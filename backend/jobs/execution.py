@@ -88,7 +88,8 @@ class Execution:
             tracker.expect(_outline(engine, compiled), expected, first)
             tracker.restore(job.timings, self.clock(), now, adopted=bool(job.prompt_id))
             tracker.enter_own_work(now)
-        job = sink.save(self._begun(_described(job, compiled, engine)))
+        begun = self._begun(_described(job, compiled, engine), draws=first < len(compiled.graphs))
+        job = sink.save(begun)
         used = self.used if self.recipes and not takes_whole(engine.info()) else None
         files = used.begin(job.resolved, engine.info()) if used is not None else {}
         write_text(folder / WORKFLOW, _pretty(compiled.graphs))
@@ -117,12 +118,13 @@ class Execution:
         found = expected(workload(compiled), job.mode, info, self.store.done_on, self.cards(info))
         return dict(found.stages)
 
-    def _begun(self, job: Job) -> Job:
-        """The job as a running one. Without a prompt to adopt this is a new attempt. Raises LostTooOften."""
+    def _begun(self, job: Job, draws: bool) -> Job:
+        """The job as a running one. Without a prompt to adopt this is a new attempt, unless all segments are
+        there and only the join is left. Raises LostTooOften."""
         if job.status != QUEUED:
             return job
         job = job.moved(RUNNING, started=self.clock())
-        return job if job.prompt_id else another_attempt(job)
+        return another_attempt(job) if draws and not job.prompt_id else job
 
     def _prepare(self, engine: Engine, job: Job, sink: RunSink, segments: Segments, index: int) -> Prompt:
         """The prompt of a segment, with the files that it reads. Raises BadMedia, DiskFull, JobCancelled."""

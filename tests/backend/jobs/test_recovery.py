@@ -15,6 +15,7 @@ from backend.errors import (
     DiskFull,
     EngineHung,
     EngineLost,
+    InternalError,
     MissingModel,
     NotAllowed,
     OutOfMemory,
@@ -22,9 +23,10 @@ from backend.errors import (
 )
 from backend.events import Accepted, Event
 from backend.jobs.execution import AGAIN
-from backend.jobs.job import RUNNING, Job
+from backend.jobs.job import QUEUED, RUNNING, Job
 from backend.jobs.limits import Limits
 from backend.jobs.obstacles import FULL
+from backend.jobs.segments import Segments
 from backend.jobs.views import JobView
 from backend.media.facts import SoundFacts
 from backend.studio import Studio
@@ -239,6 +241,33 @@ def test_begun_three_times_is_enough(make: Make, engine: FakeEngine, picture: Pa
     failed = ended(make(other), job)
     assert failed.error is not None and failed.error["code"] == "lost_too_often"
     assert other.resumed == ["gone-1"] and not other.prompts
+
+
+def test_restarts_of_the_join_alone_do_not_count(
+    make: Make, engine: FakeEngine, picture: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    joining, closing = threading.Event(), threading.Event()
+
+    def interrupted(*_: object) -> None:
+        joining.set()
+        assert closing.wait(60)
+        raise InternalError.of("unexpected")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Segments, "join", interrupted)
+        studio = make()
+        job = studio.submit(OWNER, "image_to_video", SMALL, {"image": picture})
+        assert joining.wait(60)
+        studio.scheduler.stop()
+        closing.set()
+        studio.close()
+    other = FakeEngine()
+    again = make(other, start=False)
+    stored = again.store.get(job.id)
+    assert stored is not None and (stored.status, stored.segments_done) == (QUEUED, 1)
+    again.store.save(replace(stored, attempts=3))
+    again.start()
+    assert ended(again, job).status == "done" and not other.prompts
 
 
 def test_a_pause_holds_the_queue_across_a_restart(make: Make, engine: FakeEngine, picture: Path) -> None:
