@@ -29,7 +29,7 @@ from backend.errors import (
     StudioError,
     from_os_error,
 )
-from backend.jobs import folders, result_inputs
+from backend.jobs import folders, result_inputs, waiting_clip
 from backend.jobs.active import ActiveJobs
 from backend.jobs.job import CANCELLED, DONE, FAILED, Job, Status
 from backend.jobs.layout import SOURCES
@@ -164,8 +164,8 @@ class AwaitedResults:
         self._release(job, made)
 
     def _link(self, job: Job) -> list[Job]:
-        """Links the results that are there. The jobs that have not ended yet. Raises SourceFailed, OSError,
-        StoreError."""
+        """Links the results that are there, and what a joined video keeps of its clip. The jobs that have not
+        ended yet. Raises SourceFailed, OSError, StoreError."""
         left: list[Job] = []
         folder = self._jobs_dir / job.id
         for field, item in job.inputs.items():
@@ -178,6 +178,7 @@ class AwaitedResults:
                 left += [source] if source is not None else []
             else:
                 result_inputs.link(source, self._jobs_dir, result_inputs.linked(folder, field))
+        waiting_clip.keep(job, self._store, self._jobs_dir)
         return left
 
     def _made(self, job: Job) -> Job:

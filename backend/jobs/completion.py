@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from backend.jobs import bundle, folders, planning, result_inputs, waiting_clip
+from backend.jobs import bundle, folders, planning, result_inputs
 from backend.jobs.given_files import FileChecker
 from backend.jobs.job import Job
 from backend.jobs.layout import INPUTS, ORIGINALS, answer_name
@@ -58,6 +58,5 @@ class Completion:
         job = replace(job, inputs={**job.inputs, **kept})
         bundle.check_stored(params, job.inputs, folder, self._offers.infos())
         compiled, warnings = planning.accepted(job, self._offers.all(), self._settings().max_seconds)
-        waiting_clip.keep(job, self._store, jobs_dir)
         said = (*warnings, *(item.note for item in job.inputs.values() if item.note is not None))
         return replace(job.measured_by(compiled), warnings=tuple(dict.fromkeys(said)))

@@ -1,8 +1,8 @@
 """Joined videos whose clip is not finished when they are submitted.
 
-The new part waits for the result of the clip, as any job that starts from another one does. When that is
-there, the clip is linked into the folder of the joined video too, before the part may run, so that the clip
-can be deleted from then on.
+The new part waits for the result of the clip, as any job that starts from another one does. Together with
+that result the clip, its graph and its inputs are linked into the folder of the joined video, so that the
+clip can be deleted from then on.
 """
 
 from __future__ import annotations
@@ -43,8 +43,11 @@ def last_frame(base: Base) -> ResultOf:
 
 def keep(part: Job, store: Store, jobs_dir: Path) -> None:
     """Links the finished clip, its graph and what it was made from into the folder of the joined video that
-    `part` belongs to. Nothing for other jobs. May be repeated. Raises OSError, StoreError."""
-    parent = store.get(part.parent) if part.parent else None
+    `part` belongs to. Nothing for other jobs, and while the result of the clip is not linked. May be
+    repeated. Raises OSError, StoreError."""
+    if not part.parent or not linked(jobs_dir / part.id, FIELD).is_file():
+        return
+    parent = store.get(part.parent)
     if parent is None or parent.assembly != EXTENSION or not waits(parent, part.id):
         return
     folder = jobs_dir / parent.id
