@@ -15,13 +15,21 @@ from backend.jobs.store import Store
 
 
 def of(earlier: Job | None, store: Store, jobs_dir: Path) -> list[Job]:
-    """The finished children of a parent of which others failed, were cancelled or are gone; none of a parent
-    that has all of them, which is made again as a whole. Raises StoreError."""
+    """The finished children of a parent of which others failed or were cancelled; none of a parent whose
+    children are all finished, which is made again as a whole. Raises StoreError."""
     if earlier is None or earlier.assembly != VARIATIONS or earlier.status not in TERMINAL:
         return []
     children = store.children(earlier.id)[earlier.id]
     done = [child for child in children if child.status == DONE and _result(child, jobs_dir).is_file()]
-    return done if len(done) < int(earlier.params.get("variations") or len(children)) else []
+    return done if len(done) < len(children) else []
+
+
+def left(earlier: Job | None, mode: str, values: Mapping[str, Any], store: Store) -> list[Job]:
+    """The children of a set that is repeated as it was, without those that its owner deleted; none for
+    anything else. Raises StoreError."""
+    if earlier is None or earlier.assembly != VARIATIONS or earlier.status not in TERMINAL:
+        return []
+    return store.children(earlier.id)[earlier.id] if _as_it_was(earlier, mode, values) else []
 
 
 def whole_of(earlier: Job | None, mode: str, values: Mapping[str, Any], store: Store) -> Job | None:
@@ -29,8 +37,7 @@ def whole_of(earlier: Job | None, mode: str, values: Mapping[str, Any], store: S
     anything else. Raises StoreError, and BadInput while the others of its set are still made."""
     if earlier is None or not earlier.parent or earlier.status not in (FAILED, CANCELLED):
         return None
-    given = {name: value for name, value in values.items() if value is not None}
-    if mode != earlier.mode or given != earlier.params:
+    if not _as_it_was(earlier, mode, values):
         return None
     parent = store.get(earlier.parent)
     if parent is None or parent.assembly != VARIATIONS or parent.owner != earlier.owner:
@@ -56,6 +63,12 @@ def taken(child: Job, earlier: Sequence[Job], jobs_dir: Path, now: float) -> Job
         fps=like.fps, steps=like.steps, evaluations=like.evaluations, engine=like.engine, demo=like.demo,
         size=like.size, warnings=like.warnings, resolved=like.resolved, segments_done=0,
     )  # fmt: skip
+
+
+def _as_it_was(earlier: Job, mode: str, values: Mapping[str, Any]) -> bool:
+    """Whether this mode with these values is what an earlier job was asked for."""
+    given = {name: value for name, value in values.items() if value is not None}
+    return mode == earlier.mode and given == earlier.params
 
 
 def _result(job: Job, jobs_dir: Path) -> Path:

@@ -7,6 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from backend.jobs.job import VARIATIONS, Job
+from backend.jobs.variations import MOST
+from workflows.params.limits import SEED_MAX
 
 
 def shown(parent: Job, done: Sequence[Job]) -> dict[str, Any]:
@@ -17,20 +19,24 @@ def shown(parent: Job, done: Sequence[Job]) -> dict[str, Any]:
 
 
 def narrowed(parent: Job, children: Sequence[Job]) -> Job:
-    """The parent as if only these children had been asked for; unchanged where none was deleted.
+    """The parent as if only these children had been asked for; unchanged where they are what it asks for.
 
     Seeds are counted up, so those between the first and the last one that is left are asked for too."""
-    asked = int(parent.params.get("variations") or 0)
-    if parent.assembly != VARIATIONS or not children or len(children) >= asked:
+    if parent.assembly != VARIATIONS or not children:
         return parent
+    asked = int(parent.params.get("variations") or 0)
     params = {name: value for name, value in parent.params.items() if name not in ("variations", "vary")}
     first, last = children[0], children[-1]
     varied = next(iter(parent.params.get("vary") or ()), "")
+    if varied and len(children) >= asked:
+        return parent
     if varied:
         values = [child.params.get(varied) for child in children]
         several = {"variations": len(values), "vary": {varied: values}} if len(values) > 1 else {}
         return replace(parent, params={**params, varied: values[0], **several})
-    count = _number(last) - _number(first) + 1
+    count = (last.seed - first.seed) % (SEED_MAX + 1) + 1
+    if count > MOST or (len(children) >= asked and count <= asked):
+        return parent
     several = {"variations": count} if count > 1 else {}
     return replace(parent, seed=first.seed, params={**params, "seed": first.seed, **several})
 
@@ -40,7 +46,3 @@ def clips(parent: Job, done: Sequence[Job]) -> list[dict[str, Any]]:
     varied = next(iter(parent.params.get("vary") or ()), "")
     own = [{varied: child.params.get(varied)} if varied else {} for child in done]
     return [{"seed": child.seed, **value} for child, value in zip(done, own, strict=True)]
-
-
-def _number(child: Job) -> int:
-    return int(child.role) if child.role.isdecimal() else 1

@@ -77,6 +77,9 @@ class Submitter:
         values = {name: value for name, value in new.values.items() if name not in wanted}
         count, vary, values = variations.wanted(values, new.variations, new.vary)
         each = variations.each(new.mode, values, count, vary, secrets.randbelow)
+        if left := kept_children.left(new.earlier, new.mode, new.values, self._store):
+            each = [dict(child.params) for child in left]
+            vary = {name: [child.params.get(name) for child in left] for name in vary}
         most, of_owner = places = self.places(new.unlimited)
         if len(each) > 1:
             self.check_places(owner_id, new.unlimited, len(each))  # before the files are stored

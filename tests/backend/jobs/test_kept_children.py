@@ -15,6 +15,7 @@ from backend.jobs.views import JobView
 from backend.media.grid import size
 from backend.studio import Studio
 from tests.backend.jobs.test_chains import PICTURE, children, fail_seeds, submit
+from tests.support.extensions import QUICK, made
 from tests.support.fake_engine import FakeEngine
 from tests.support.scripted import OWNER, Make, ended, until
 
@@ -80,6 +81,26 @@ def test_a_failed_child_is_made_again_within_its_set(make: Make, engine: FakeEng
         "a changed repetition is not a set"
     )
     assert again(studio, children(studio, first)[1]).children == (), "as is one that did not fail"
+
+
+@pytest.mark.deep
+def test_a_set_that_was_cut_is_made_again_without_what_was_deleted(
+    make: Make, engine: FakeEngine, picture: Path
+) -> None:
+    engine.script = fail_seeds(7)
+    studio = make(WAN_MAX_QUEUED_PER_OWNER="9")
+    first = ended(studio, submit(studio, picture, 4))
+    gone = next(one for one in first.children if one.seed == 6)
+    studio.delete(OWNER, gone.id, gone.key, undo=True)
+    until(lambda: not studio.sheet_waits(first.id))
+    second = first
+    for missing in ([7], [5, 7, 8]):  # then all that are left, as of any set that has all
+        engine.script, engine.prompts[:] = None, []
+        second = ended(studio, again(studio, studio.job(second.id, second.key, OWNER)))
+        assert seeds(engine.prompts) == missing
+        assert [one.seed for one in second.children] == [5, 7, 8] and second.params["variations"] == 3
+    path = studio.result_path(second.id, second.key)
+    assert studio.recipe(path).values["variations"] == 4, "from the first seed to the last one"
 
 
 @pytest.mark.deep
@@ -195,14 +216,14 @@ def test_a_parent_is_deleted_while_its_child_waits(make: Make, engine: FakeEngin
 
 
 @pytest.mark.deep
-def test_a_child_waits_for_a_parent_that_is_cancelled(make: Make, engine: FakeEngine, picture: Path) -> None:
+def test_a_job_waits_for_a_parent_that_is_cancelled(make: Make, engine: FakeEngine, picture: Path) -> None:
     studio = make()
-    clip = ended(studio, studio.submit(OWNER, "image_to_video", PICTURE, {"image": picture}))
+    clip = made(studio, picture)
     engine.hold.clear()
-    parent = studio.extend(OWNER, clip.id, clip.key, seconds=0.5)
+    parent = studio.extend(OWNER, clip.id, clip.key, **QUICK)
     job = studio.submit(OWNER, "image_to_video", PICTURE, {"image": ResultOf(parent.id, key=parent.key)})
     assert studio.progress(job.id, job.key).status == QUEUED
     studio.cancel(parent.id, parent.key)
     engine.hold.set()
-    assert ended(studio, job).status == ended(studio, parent).status == CANCELLED
+    assert ended(studio, job).status == CANCELLED
     assert (studio.job(job.id, job.key).error or {})["reason"]["code"] == "source_cancelled"
