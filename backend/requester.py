@@ -8,8 +8,7 @@ from __future__ import annotations
 import contextlib
 import contextvars
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from itertools import count
+from dataclasses import dataclass
 
 
 def _never_stopped() -> None:
@@ -26,13 +25,13 @@ class Requester:
     check: Callable[[], None] = _never_stopped
 
 
-@dataclass(frozen=True)
+@dataclass
 class Attempt:
     """One try at a request that its sender may send again. id: chosen by the sender, the same in each try.
-    numbers: of the jobs that the try has submitted so far; a repetition submits them in the same order."""
+    submitted: how many jobs the try has submitted so far; a repetition submits them in the same order."""
 
     id: str
-    numbers: Iterator[int] = field(default_factory=count)
+    submitted: int = 0
 
 
 INTERNAL = Requester()
@@ -77,10 +76,18 @@ def attempt_id() -> str:
     return found.id if found is not None else ""
 
 
+def this_submission() -> str:
+    """The name that `next_submission` gives next."""
+    found = _attempt.get()
+    return f"{found.id}:{found.submitted}" if found is not None else ""
+
+
 def next_submission() -> str:
     """Names the next job of the current request: the same text in each try. "" outside of `attempt`."""
-    found = _attempt.get()
-    return f"{found.id}:{next(found.numbers)}" if found is not None else ""
+    name, found = this_submission(), _attempt.get()
+    if found is not None:
+        found.submitted += 1
+    return name
 
 
 @contextlib.contextmanager

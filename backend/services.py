@@ -19,20 +19,20 @@ from backend.jobs.finals import Finals
 from backend.jobs.given_files import FileChecker
 from backend.jobs.job import Job
 from backend.jobs.job_planner import JobPlanner
-from backend.jobs.job_storage import JobStorage, Submission
+from backend.jobs.job_storage import JobStorage
 from backend.jobs.library import Library
 from backend.jobs.limits import Limits
 from backend.jobs.lora_library import LoraLibrary
 from backend.jobs.offers import Offers
 from backend.jobs.part_submission import PartSubmitter
 from backend.jobs.recipe_library import RecipeLibrary
+from backend.jobs.requests import JobRequests
 from backend.jobs.scheduler import Scheduler
 from backend.jobs.server_facts import found_by
 from backend.jobs.sheets import Sheets
 from backend.jobs.store import Store
 from backend.jobs.submission import Submitter
 from backend.jobs.used_files import UsedFiles
-from backend.jobs.views import EXTEND
 from backend.jobs.waiting_list import WaitingList
 from backend.jobs.watch import Watch
 from backend.media.decoder import Decoder
@@ -163,6 +163,7 @@ class Services:
         self.finals = Finals(self.store, self.library, self.submitter, self.planner)
         below = PartSubmitter(self.submitter, storage, self.store, disk)
         self.extender = Extender(below, self.library, offers, self.decoder, settings.jobs_dir)
+        self.requests = JobRequests(self.library, self.submitter, self.families, self.extender)
 
     def _evicted(self) -> None:
         """Called by the data folder's lock, which is held before there is a scheduler."""
@@ -192,13 +193,6 @@ class Services:
     def _complete(self, job: Job) -> Job:
         """Makes the inputs of a job that waited for results; called once all services are there."""
         return self.completion.complete(job)
-
-    def submit(self, new: Submission) -> Job:
-        """Queues a new job (see Submitter.submit). A joined video that is made again has its new part drawn
-        again (see Extender.again)."""
-        if new.earlier is not None and new.earlier.parts and EXTEND in new.values:
-            return self.extender.again(new.owner, new.earlier, new.values, new.unlimited)
-        return self.submitter.submit(new)
 
     def secret(self, purpose: str) -> str:
         """A text for one purpose that stays the same across restarts."""

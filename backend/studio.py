@@ -155,23 +155,19 @@ class Studio:
         earlier: JobView | None = None, user: str = "", titles: Mapping[str, str] = {},
         variations: int = 1, vary: str | Mapping[str, Sequence[Any]] = "", results: Any = "",
     ) -> JobView:  # fmt: skip
-        """Queues a new job, or variations of it below one parent (see Submission and Submitter.submit);
-        raises what that raises, and NotFound.
+        """Queues a new job, or variations of it below one parent (see Submission and JobRequests.submit).
         files: also results of other jobs of this owner, by id and key; those may be unfinished, then this one
         waits for them; `results` names some in JSON (see named_results). user: whom the login let in; the
         limit per visitor does not bind the admin."""
-        files = self._library.with_results(owner, mode, files, results)
-        repeated = self._library.owned(owner, earlier.id, earlier.key) if earlier is not None else None
         unlimited = self.is_admin(owner, user)
-        new = Submission(owner, mode, values, files, repeated, unlimited, titles, variations, vary)
-        return self._library.view(self._services.submit(new))
+        new = Submission(owner, mode, values, files, None, unlimited, titles, variations, vary)
+        return self._library.view(self._services.requests.submit(new, results, earlier))
 
     def submit_family(self, new: Family, user: str = "") -> JobView:
         """Queues a parent with all of its children, which may start from each other's results, or none of
         them (see FamilySubmitter.submit); results of other jobs are named as in `submit`."""
-        self._library.check_results(new.owner, (file for part in new.parts for file in part.files.items()))
         new = replace(new, unlimited=self.is_admin(new.owner, user))
-        return self._library.view(self._services.families.submit(new))
+        return self._library.view(self._services.requests.submit_family(new))
 
     # -- finals ---------------------------------------------------------------------------
 

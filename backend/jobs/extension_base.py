@@ -39,6 +39,13 @@ class Request:
     speed: str = "fast"
     seed: int = RANDOM_SEED
 
+    def of(self, job_id: str) -> tuple[Any, ...]:
+        """What distinguishes two requests to extend videos. A seed that is drawn is another one each time, so
+        the one that was asked for counts."""
+        end = str(self.end_image or "")
+        rest = (self.method, self.speed, self.seed)
+        return ("extend", job_id, self.prompt, self.seconds, self.frame, end, *rest)
+
 
 @dataclass(frozen=True)
 class Base:

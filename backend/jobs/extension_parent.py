@@ -7,10 +7,9 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from backend.jobs import input_files
-from backend.jobs.extension_base import Base, Request
+from backend.jobs.extension_base import Base
 from backend.jobs.job import EXTENSION, Job
 from backend.jobs.layout import PARTS, WORKFLOW, link_or_copy
 from backend.jobs.part_values import settings_of
@@ -39,12 +38,6 @@ class Joined:
     @property
     def number(self) -> int:
         return len(self.base.parts) + 1
-
-    def asked(self, request: Request) -> tuple[Any, ...]:
-        """What distinguishes two requests with the same values. A seed that is drawn is another one each
-        time, so the one that was asked for counts."""
-        end = str(request.end_image or "")
-        return (self.base.job.id, self.number, request.frame, request.method, end, request.seed)
 
     def parent(self, job_id: str, child: Job, folder: Path) -> tuple[Job, Job, int]:
         """(the job of the joined video, its child, bytes that it needs); links the files into its folder.

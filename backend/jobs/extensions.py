@@ -147,8 +147,11 @@ class Extender:
     def extend(self, owner: str, job_id: str, key: str, asked: Request, unlimited: bool) -> Job:
         """Queues the job that joins a finished video with a new part. Raises NotFound, NotAllowed, and what
         Submitter.submit raises."""
+        call = asked.of(job_id)
+        if (known := self._submitter.repeated(owner, call)) is not None:
+            return known
         job = self._library.owned(owner, job_id, key)
-        return self._drawn(owner, self._base(job, asked.frame), asked, (), unlimited)
+        return self._drawn(owner, self._base(job, asked.frame), asked, (), unlimited, call)
 
     def reroll(
         self,
@@ -162,8 +165,11 @@ class Extender:
     ) -> Job:
         """Queues a joined video with one part drawn again; later parts stay and are marked as stale. Raises
         what `extend` raises."""
+        call = ("reroll", job_id, number, prompt, seed)
+        if (known := self._submitter.repeated(owner, call)) is not None:
+            return known
         job = self._library.owned(owner, job_id, key)
-        return self._again(owner, job, number, prompt, seed, unlimited)
+        return self._again(owner, job, number, prompt, seed, unlimited, call)
 
     def again(self, owner: str, job: Job, values: Mapping[str, Any], unlimited: bool) -> Job:
         """Queues a joined video again, with the seed of these values: its new part is drawn again. Raises
@@ -180,18 +186,31 @@ class Extender:
             raise BadInput.of("reroll_no_parts")
         fresh = values.get("seed") in (RANDOM_SEED, None)
         seed = RANDOM_SEED if fresh else job.parts[number - 1].seed
-        return self._again(owner, job, number, None, seed, unlimited)
+        return self._again(owner, job, number, None, seed, unlimited, _call_again(job.id, values))
+
+    def repeated_again(self, owner: str, job_id: str, values: Mapping[str, Any]) -> Job | None:
+        """The joined video that an earlier try of the current request made by `again`; None for a new one.
+        Raises StoreError."""
+        return self._submitter.repeated(owner, _call_again(job_id, values))
 
     def _again(
-        self, owner: str, job: Job, number: Any, prompt: str | None, seed: int, unlimited: bool
+        self,
+        owner: str,
+        job: Job,
+        number: Any,
+        prompt: str | None,
+        seed: int,
+        unlimited: bool,
+        call: Sequence[Any] = (),
     ) -> Job:
+        """`call`: what the caller asked for, see PartSubmitter.submit."""
         number = _part_number(job, number)
         job = waiting_clip.with_clip(job, self._jobs_dir)
         later = self._kept(job, job.parts[number:]).parts  # raises where a file is gone
         if number == 1:
-            return self._first_again(owner, job, later, prompt, seed, unlimited)
+            return self._first_again(owner, job, later, prompt, seed, unlimited, call)
         base, asked = self._as_before(job, number, prompt, seed)
-        return self._drawn(owner, base, asked, later, unlimited, job.parts[number - 1])
+        return self._drawn(owner, base, asked, later, unlimited, call, job.parts[number - 1])
 
     def _as_before(
         self, job: Job, number: int, prompt: str | None = None, seed: int = RANDOM_SEED
@@ -213,6 +232,7 @@ class Extender:
         asked: Request,
         later: Sequence[Part],
         unlimited: bool,
+        call: Sequence[Any],
         replaced: Part | None = None,
     ) -> Job:
         """Queues the job with a part that goes on from the base. `later`: parts that follow it; they were
@@ -241,10 +261,17 @@ class Extender:
             submission = Submission(
                 owner, MODE, values, files, unlimited=unlimited, kept=found.kept, said=found.notes
             )
-            return self._submitter.submit(submission, new_job.parent, new_job.asked(asked))
+            return self._submitter.submit(submission, new_job.parent, call)
 
     def _first_again(
-        self, owner: str, job: Job, later: Sequence[Part], prompt: str | None, seed: int, unlimited: bool
+        self,
+        owner: str,
+        job: Job,
+        later: Sequence[Part],
+        prompt: str | None,
+        seed: int,
+        unlimited: bool,
+        call: Sequence[Any],
     ) -> Job:
         """Queues the job with the first clip drawn again, from what that was made from."""
         own = own_values(job)
@@ -262,7 +289,7 @@ class Extender:
             owner, job.mode, values, files, unlimited=unlimited, titles=titles, kept=found.kept,
             said=found.notes,
         )  # fmt: skip
-        return self._submitter.submit(submission, new_job.parent, ("reroll", job.id, 1, prompt, seed))
+        return self._submitter.submit(submission, new_job.parent, call)
 
     def remove_left(self) -> None:
         """Removes frames that a killed process left. To be called while nothing is extended."""
@@ -353,6 +380,11 @@ def _part_number(job: Job, number: Any) -> int:
     if found is None or not 1 <= found <= len(job.parts):
         raise BadInput.of("reroll_part", part=str(number), count=len(job.parts), field="part")
     return found
+
+
+def _call_again(job_id: str, values: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What a caller asks for who makes a joined video again."""
+    return ("again", job_id, values.get("seed"))
 
 
 def _unused(route: Route, part: PartValues) -> tuple[Notice, ...]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import secrets
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from backend import requester
 from backend.errors import BadInput
@@ -39,10 +40,14 @@ class FamilySubmitter:
             raise BadInput.of("family_size", most=PARTS_MOST, count=count)
         job_id = uuid.uuid4().hex
         if submission := requester.next_submission():
-            asked = {"parts": [(part.mode, part.values) for part in new.parts], "params": new.params}
-            job_id = repeats.job_id(owner_id, submission, new.assembly, asked)
+            job_id = repeats.job_id(owner_id, submission, *_asked(new))
         with requester.visitor(owner_id), self._repeats.holding(job_id):
             return self._store.get(job_id) or self._submit(owner_id, new, job_id)
+
+    def repeated(self, new: Family) -> Job | None:
+        """The parent that an earlier try of the current request made; None for a new one. Raises
+        StoreError."""
+        return repeats.known(new.owner, *_asked(new), self._store.get)
 
     def _submit(self, owner_id: str, new: Family, job_id: str) -> Job:
         places = self._submitter.admit(owner_id, new.unlimited, len(new.parts))
@@ -71,3 +76,9 @@ class FamilySubmitter:
             stored = self._storage.stored(owner_id, one, child_id, values, given)
             folders.remove_below(folder, SOURCES)
         return stored
+
+
+def _asked(new: Family) -> tuple[str, Mapping[str, Any]]:
+    """What distinguishes two submissions of one request. Uploads are left out, as in repeats.asked."""
+    parts = [(part.mode, repeats.asked(part.values, part.files, {})) for part in new.parts]
+    return new.assembly, {"parts": parts, "params": new.params}

@@ -43,6 +43,10 @@ class Finals:
         Raises NotFound, NotAllowed, BadInput when there is no such final, InputsGone, and what a submission
         raises.
         """
+        request = (FINAL, job_id, resolution, speed)
+        known = self._submitter.repeated(Submission(owner, "", {}, {}, request=request))
+        if known is not None:
+            return known
         job = self._library.owned(owner, job_id, key)
         made = self._final(job, resolution, speed)
         sources = self._sources(job, made)
@@ -59,6 +63,7 @@ class Finals:
                 source=job.id,
                 role=FINAL,
                 said=_said(made),
+                request=request,
             )
         )
 

@@ -38,7 +38,8 @@ class Submission:
     a failed one and finished variations of a parent that lacks others are reused if they fit. `unlimited`:
     without the limit per visitor. `titles`: media parameter -> the file's name in messages, else that of its
     path. `variations`, `vary`: as in variations.each. `source`, `role`: as Job has them; `kept`: what it is
-    resolved to, in place of that of `earlier`; `said`: warnings about it."""
+    resolved to, in place of that of `earlier`; `said`: warnings about it. `request`: what the caller asked
+    for, where mode, values and files follow from that."""
 
     owner: str
     mode: str
@@ -53,6 +54,7 @@ class Submission:
     role: str = ""
     kept: Mapping[str, Any] | None = None
     said: tuple[Notice, ...] = ()
+    request: tuple[Any, ...] = ()
 
     @property
     def origin(self) -> tuple[str, str]:

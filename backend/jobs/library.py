@@ -64,18 +64,17 @@ class Library:
             raise NotAllowed.of("owner_only")
         return job
 
+    @staticmethod
     def with_results(
-        self, owner: str, mode: str, files: Mapping[str, Path | ResultOf | None], named: object
+        mode: str, files: Mapping[str, Path | ResultOf | None], named: object
     ) -> dict[str, Path | ResultOf | None]:
-        """The files of a new job, with the results that its caller names in JSON (see named_results). Raises
-        NotFound, NotAllowed, BadInput with the field."""
+        """The files of a new job, with the results that its caller names in JSON (see named_results), for
+        `check_results`. Raises BadInput with the field."""
         found = named_results.read(mode, named)
         for name in found:
             if files.get(name) is not None:
                 raise BadInput.of("result_twice", parameter=name, field=name)
-        every = {**files, **found}
-        self.check_results(owner, every.items())
-        return every
+        return {**files, **found}
 
     def check_results(self, owner: str, files: Iterable[tuple[str, object]]) -> None:
         """Raises NotFound, NotAllowed for a result among the files of a new job, by parameter, that is not

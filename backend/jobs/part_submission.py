@@ -32,7 +32,7 @@ class PartSubmitter:
 
     def submit(self, new: Submission, family_of: FamilyOf, asked: Any) -> Job:
         """Checks and stores a job as Submitter.submit does, and queues it below the parent that `family_of`
-        makes. Returns the parent. `asked`: what distinguishes two requests with the same values.
+        makes. Returns the parent. `asked`: what the caller asked for.
 
         Within `requester.attempt` a repetition returns the parent of the first arrival. Raises BadInput and
         what else Submitter.submit raises."""
@@ -40,10 +40,14 @@ class PartSubmitter:
             raise BadInput.of("bad_owner_token", field="owner")
         owner_id, job_id = tokens.owner_id(new.owner), uuid.uuid4().hex
         if submission := requester.next_submission():
-            given = {name: value for name, value in new.values.items() if name != "seed"}
-            job_id = repeats.job_id(owner_id, submission, new.mode, {**given, "asked": asked})
+            job_id = repeats.job_id(owner_id, submission, "", {"asked": asked})
         with requester.visitor(owner_id), self._repeats.holding(job_id):
             return self._store.get(job_id) or self._submit(owner_id, new, family_of, job_id)
+
+    def repeated(self, owner: str, asked: Any) -> Job | None:
+        """The parent that an earlier try of the current request made; None for a new one. Raises
+        StoreError."""
+        return repeats.known(owner, "", {"asked": asked}, self._store.get)
 
     def job(self, job_id: str) -> Job | None:
         """A stored job; None when it is gone."""

@@ -11,10 +11,12 @@ import contextlib
 import json
 import threading
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from backend.jobs.job import ResultOf
+from backend import requester
+from backend.jobs.job import Job, ResultOf
+from backend.security import tokens
 
 NAMESPACE = uuid.UUID("5e0c1c39-5f1f-4d0c-9a4e-2b9a4f8d7a11")
 
@@ -36,6 +38,18 @@ def job_id(owner_id: str, submission: str, mode: str, values: Mapping[str, Any])
     """
     wanted = json.dumps([owner_id, submission, mode, values], sort_keys=True, default=str)
     return uuid.uuid5(NAMESPACE, wanted).hex
+
+
+def known(owner: str, mode: str, values: Mapping[str, Any], find: Callable[[str], Job | None]) -> Job | None:
+    """The job that an earlier try of the current request made for this owner (token): it counts as submitted
+    by this try too. None for a request that is new, or sent only once."""
+    submission = requester.this_submission()
+    if not submission or not tokens.is_token(owner):
+        return None
+    job = find(job_id(tokens.owner_id(owner), submission, mode, values))
+    if job is not None:
+        requester.next_submission()
+    return job
 
 
 class OneAtATime:

@@ -6,8 +6,9 @@ import logging
 import secrets
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from backend import requester
 from backend.errors import BadInput
@@ -57,12 +58,13 @@ class Submitter:
         with requester.visitor(owner_id):
             if not submission:
                 return self._submit(owner_id, new, uuid.uuid4().hex)
-            more = {"variations": new.variations, "vary": new.vary} if new.several else {}
-            job_id = repeats.job_id(
-                owner_id, submission, new.mode, repeats.asked(new.values, new.files, more)
-            )
+            job_id = repeats.job_id(owner_id, submission, *_asked(new))
             with self._repeats.holding(job_id):
                 return self._store.get(job_id) or self._submit(owner_id, new, job_id)
+
+    def repeated(self, new: Submission) -> Job | None:
+        """The job that an earlier try of the current request made; None for a new one. Raises StoreError."""
+        return repeats.known(new.owner, *_asked(new), self._store.get)
 
     def _submit(self, owner_id: str, new: Submission, job_id: str) -> Job:
         self._admission.check(owner_id)
@@ -170,3 +172,11 @@ class Submitter:
             self._disk.submitted(job.id)
             said = f": {job.params['prompt']!r}" if self._settings().log_prompts else ""
             log.info("job %s: queued, %s%s", job.id, job.mode, said)
+
+
+def _asked(new: Submission) -> tuple[str, Mapping[str, Any]]:
+    """What distinguishes two submissions of one request."""
+    if new.request:
+        return "", {"request": new.request}
+    more = {"variations": new.variations, "vary": new.vary} if new.several else {}
+    return new.mode, repeats.asked(new.values, new.files, more)

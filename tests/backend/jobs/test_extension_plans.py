@@ -12,7 +12,6 @@ import pytest
 from backend.engines.base import EngineInfo
 from backend.errors import BadInput, InputsGone
 from backend.jobs.extension_base import Base, Request, length_after
-from backend.jobs.extension_parent import Joined
 from backend.jobs.extensions import FRAMES, Extender, _retimed
 from backend.jobs.job import CANCELLED, DONE, EXTENSION, FAILED, Job
 from backend.jobs.offers import Offer
@@ -72,8 +71,7 @@ def test_a_video_of_another_rate_shows_frames_twice_or_not_at_all(fps: float, co
 
 
 def test_requests_with_other_seeds_are_others() -> None:
-    joined = Joined(Path(), BASE, CLIP, (), (), None)
-    asked = {joined.asked(Request(seed=seed)) for seed in (-1, -1, 1, 1, 2)}
+    asked = {Request(seed=seed).of("clip") for seed in (-1, -1, 1, 1, 2)}
     assert len(asked) == 3
 
 
@@ -138,7 +136,7 @@ def test_a_part_is_drawn_again_with_its_files_and_up_to_its_cut(tmp_path: Path) 
 @pytest.mark.parametrize("prompt", ["", " \n "])
 def test_without_a_prompt_a_part_has_that_of_the_one_before(tmp_path: Path, prompt: str) -> None:
     extender, submits, job = three_parts(tmp_path)
-    extender._drawn("me", extender._base(job, -1), Request(prompt=prompt), (), False)
+    extender._drawn("me", extender._base(job, -1), Request(prompt=prompt), (), False, ())
     assert submits.made[-1][0].values["prompt"] == "It stops"
 
 
