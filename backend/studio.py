@@ -98,8 +98,7 @@ class Studio:
         self._services.settings = self.settings.model_copy(update={"public": public})
 
     def served(self, address: str) -> None:
-        """Called when the page is served: the address at which programs of this machine reach it. Raises
-        DiskFull, InternalError."""
+        """Called when the page is served, with its address for programs of this machine. Raises DiskFull."""
         self._services.served(address)
 
     def public_warning(self) -> str:
@@ -143,10 +142,8 @@ class Studio:
         self, mode: str, values: Mapping[str, Any], media: Mapping[str, Facts], owner: str = "",
         user: str = "", variations: int = 1, vary: str | Mapping[str, Sequence[Any]] = "",
     ) -> Plan:  # fmt: skip
-        """What Generate would do with this, and what prevents it for this owner. Never raises.
-
-        user: whom the login let in; the limit per visitor does not bind the admin. variations, vary: as in
-        `submit`."""
+        """What Generate would do with this, and what prevents it for this owner. Never raises. user,
+        variations, vary: as in `submit`."""
         admin = self.is_admin(owner, user)
         return self._services.planner.plan(mode, values, media, owner, admin, variations, vary)
 
@@ -156,16 +153,14 @@ class Studio:
         variations: int = 1, vary: str | Mapping[str, Sequence[Any]] = "", results: Any = "",
     ) -> JobView:  # fmt: skip
         """Queues a new job, or variations of it below one parent (see Submission and JobRequests.submit).
-        files: also results of other jobs of this owner, by id and key; those may be unfinished, then this one
-        waits for them; `results` names some in JSON (see named_results). user: whom the login let in; the
-        limit per visitor does not bind the admin."""
+        files: also results of other jobs of this owner, which may be unfinished; `results` names some in JSON
+        (see named_results). user: whom the login let in; the limit per visitor does not bind the admin."""
         unlimited = self.is_admin(owner, user)
         new = Submission(owner, mode, values, files, None, unlimited, titles, variations, vary)
         return self._library.view(self._services.requests.submit(new, results, earlier))
 
     def submit_family(self, new: Family, user: str = "") -> JobView:
-        """Queues a parent with all of its children, which may start from each other's results, or none of
-        them (see FamilySubmitter.submit); results of other jobs are named as in `submit`."""
+        """Queues a parent with all of its children, or none of them (see FamilySubmitter.submit)."""
         new = replace(new, unlimited=self.is_admin(new.owner, user))
         return self._library.view(self._services.requests.submit_family(new))
 
@@ -175,9 +170,8 @@ class Studio:
         self, owner: str, id: str, key: str, *, resolution: str = "480p", speed: str = "quality",
         user: str = "",
     ) -> JobView:  # fmt: skip
-        """Queues the final of a clip, from its creator's files and with its seed (see Finals.finish).
-        resolution: 480p, 720p or same. Raises NotFound, NotAllowed for everyone but the owner, BadInput,
-        InputsGone, and what a submission raises."""
+        """Queues the final of a clip (see Finals.finish). resolution: 480p, 720p or same. Raises NotFound,
+        NotAllowed for everyone but the owner, BadInput, InputsGone, and what a submission raises."""
         unlimited = self.is_admin(owner, user)
         return self._library.view(self._services.finals.finish(owner, id, key, resolution, speed, unlimited))
 
@@ -240,8 +234,7 @@ class Studio:
     # -- jobs and their files -------------------------------------------------------------
 
     def job(self, id: str, key: str, owner: str = "") -> JobView:
-        """One job. owner: who asks; its owner sees the keys of its parts too. Raises NotFound for a wrong id
-        or key."""
+        """One job. owner: who asks; its owner sees the keys of its parts too. Raises NotFound."""
         return self._library.job(id, key, owner)
 
     def whole(self, owner: str, id: str, key: str) -> JobView | None:
@@ -269,10 +262,8 @@ class Studio:
         return self._library.cancel(id, key, owner)
 
     def delete(self, owner: str, id: str, key: str, undo: bool = False) -> JobView:
-        """Removes an ended job with its files; a running one is cancelled instead. Raises BadInput then.
-        With `undo` it is hidden now and removed after `limits.undo` seconds, unless `undo_delete` is called;
-        a repeated call starts that time again. Raises NotFound, NotAllowed for everyone but the owner.
-        """
+        """Removes an ended job with its files; with `undo` it is hidden now and removed after `limits.undo`
+        seconds (see Library.delete). Raises NotFound, NotAllowed, BadInput for a job that has not ended."""
         return self._library.delete(owner, id, key, undo)
 
     def undo_delete(self, owner: str, id: str, key: str) -> JobView:
@@ -284,8 +275,7 @@ class Studio:
         return self._library.pin(owner, id, key, pinned)
 
     def result_path(self, id: str, key: str) -> Path:
-        """The finished video or picture; waits for a contact sheet that is being made again. Raises
-        NotFound."""
+        """The finished video or picture, after a contact sheet that is made again. Raises NotFound."""
         job = self._library.open(id, key)
         self._services.sheets.wait(job.id, SHEET_SECONDS)
         return self._library.files.result(job)
@@ -360,8 +350,7 @@ class Studio:
         return self._services.waiting.rows(owner, self.is_admin(owner, user))
 
     def move(self, owner: str, id: str, key: str, by: int) -> JobView:
-        """Moves the owner's waiting job by this many places among the owner's own. Raises NotFound,
-        NotAllowed for another owner's job, DiskFull, StoreError."""
+        """Moves a waiting job by this many places among its owner's. Raises NotFound, NotAllowed."""
         return self._services.waiting.move(owner, id, key, by)
 
     def cancel_all(self, owner: str) -> int:
