@@ -8,6 +8,7 @@ the log go into `detail`, which no page shows.
 from __future__ import annotations
 
 import errno
+import shutil
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, Self
 
@@ -385,9 +386,17 @@ def in_current_words(data: Mapping[str, Any]) -> dict[str, Any]:
 def from_os_error(error: OSError, code: str = "file_not_written", **args: Arg) -> StudioError:
     """DiskFull for a full disk or a used-up quota, else InternalError with the reason of this code. What the
     operating system says, such as a path, goes into the log only."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if error.errno in (errno.ENOSPC, errno.EDQUOT) or _of_a_full_disk(error):
         return DiskFull.of("disk_is_full", detail=str(error))
     return InternalError.because(made(code, args), detail=str(error))
+
+
+def _of_a_full_disk(error: OSError) -> bool:
+    """Whether this is the error of shutil.copytree, which has those of single files as texts only."""
+    if not isinstance(error, shutil.Error):
+        return False
+    said = str(error)
+    return any(f"[Errno {number}]" in said for number in (errno.ENOSPC, errno.EDQUOT))
 
 
 def by_code() -> dict[str, type[StudioError]]:

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
+import shutil
 
 from backend import errors
 from backend.engines.comfy.failure_causes import CAUSES
@@ -64,6 +66,13 @@ def test_a_full_disk_has_its_own_error() -> None:
     assert full.code == quota.code == "disk_full"
     assert other.code == "internal_error"
     assert "/secret" not in full.message + other.message
+
+
+def test_a_full_disk_is_found_among_the_errors_of_a_copied_folder() -> None:
+    full, absent = (str(OSError(number, os.strerror(number))) for number in (errno.ENOSPC, errno.ENOENT))
+    both = shutil.Error([("a", "b", absent), ("c", "d", full)])
+    assert isinstance(errors.from_os_error(both), errors.DiskFull)
+    assert isinstance(errors.from_os_error(shutil.Error([("a", "b", absent)])), InternalError)
 
 
 def test_field_is_kept() -> None:
