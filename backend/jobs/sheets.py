@@ -111,9 +111,9 @@ class Sheets:
                 self._changed.notify_all()
 
     def waits(self, set_id: str) -> bool:
-        """Whether the sheet of a set is to be made again (memory)."""
-        with self._changed:
-            return set_id in self._due
+        """Whether the sheet of a set is to be made again (memory). Without the lock, which is held while the
+        database is written: the event loop asks too."""
+        return set_id in self._due
 
     def wait(self, set_id: str, seconds: float) -> None:
         """Waits until the sheet of a set shows its clips, for so many seconds at most."""
