@@ -30,9 +30,12 @@ _SHOWN = (b"vide", b"soun")
 _DEPTH_MAX, _BOXES_MAX = 8, 200_000
 _NAME_AT = 24
 """Bytes of a handler box before the name of its track."""
-_JPEG_KEPT = frozenset({0xE0, 0xE2, 0xEE})
-"""Segments of applications that say how a picture looks: JFIF, the colour profile, Adobe's transform."""
-_WEBP_REMOVED = (b"EXIF", b"XMP ")
+_JPEG_KEPT = {0xE0: b"JFIF\0", 0xE2: b"ICC_PROFILE\0", 0xEE: b"Adobe"}
+"""Segments of applications that say how a picture looks, with what they begin with: JFIF, the colour profile,
+Adobe's transform."""
+_JPEG_DATA = frozenset({0x00, *range(0xD0, 0xD8)})
+"""What follows 0xFF within the data of a scan."""
+_WEBP_KEPT = frozenset({b"VP8X", b"VP8 ", b"VP8L", b"ALPH", b"ANIM", b"ANMF", b"ICCP"})
 _WEBP_FLAGS = 0x04 | 0x08
 _MUXERS = {
     "matroska": "matroska", "mov": "mp4", "mp4": "mp4", "flac": "flac", "mp3": "mp3", "ogg": "ogg",
@@ -199,7 +202,8 @@ def _zeros(file: BinaryIO, at: int, end: int) -> None:
 
 
 def _jpeg(file: BinaryIO, target: BinaryIO) -> None:
-    """Copies a JPEG without comments and the segments of applications, up to the end of its picture."""
+    """Copies a JPEG without comments and the segments of applications, up to the end of its first picture. A
+    picture whose end is missing is copied as far as it goes."""
     target.write(_exactly(file, 2))
     while True:
         mark, kind = _exactly(file, 2)
@@ -208,19 +212,40 @@ def _jpeg(file: BinaryIO, target: BinaryIO) -> None:
         if kind == 0xFF:
             file.seek(-1, 1)
             continue
+        if kind == 0xD9:
+            target.write(b"\xff\xd9")
+            return
         length = _exactly(file, 2)
         data = _exactly(file, max(0, struct.unpack(">H", length)[0] - 2))
-        if kind != 0xFE and (not 0xE0 <= kind <= 0xEF or kind in _JPEG_KEPT):
+        if kind != 0xFE and (not 0xE0 <= kind <= 0xEF or _looks(kind, data)):
             target.write(bytes((mark, kind)) + length + data)
-        if kind == 0xDA:
-            break
-    rest = file.read()
-    end = rest.rfind(b"\xff\xd9")
-    target.write(rest[: end + 2] if end >= 0 else rest)
+        if kind == 0xDA and not _scan(file, target):
+            return
+
+
+def _looks(kind: int, data: bytes) -> bool:
+    """Whether a segment of an application says how the picture looks."""
+    start = _JPEG_KEPT.get(kind)
+    return start is not None and data.startswith(start)
+
+
+def _scan(file: BinaryIO, target: BinaryIO) -> bool:
+    """Copies the data of a scan up to the segment after it; False where the file ends before."""
+    begin = file.tell()
+    data = file.read()
+    end = data.find(b"\xff")
+    while 0 <= end < len(data) - 1 and data[end + 1] in _JPEG_DATA:
+        end = data.find(b"\xff", end + 2)
+    if not 0 <= end < len(data) - 1:
+        target.write(data)
+        return False
+    target.write(data[:end])
+    file.seek(begin + end)
+    return True
 
 
 def _webp(file: BinaryIO, target: BinaryIO) -> None:
-    """Copies a WebP, moving or not, without its EXIF and XMP."""
+    """Copies a WebP, moving or not, without its EXIF and XMP, and chunks that are not known."""
     head = _exactly(file, 12)
     chunks = []
     while kind := file.read(4):
@@ -229,7 +254,7 @@ def _webp(file: BinaryIO, target: BinaryIO) -> None:
         data = _exactly(file, size + size % 2)
         if kind == b"VP8X" and data:
             data = bytes((data[0] & ~_WEBP_FLAGS,)) + data[1:]
-        if kind not in _WEBP_REMOVED:
+        if kind in _WEBP_KEPT:
             chunks.append(kind + length + data)
     body = b"WEBP" + b"".join(chunks)
     target.write(head[:4] + struct.pack("<I", len(body)) + body)
@@ -258,13 +283,13 @@ def _gif(file: BinaryIO, target: BinaryIO) -> None:
 
 
 def _blocks(file: BinaryIO) -> bytes:
-    found = b""
+    found = bytearray()
     while size := _exactly(file, 1):
         found += size
         if size == b"\0":
             break
         found += _exactly(file, size[0])
-    return found
+    return bytes(found)
 
 
 def _exactly(file: BinaryIO, size: int) -> bytes:

@@ -55,11 +55,35 @@ def webp(path: Path) -> None:
     picture().save(path, "WEBP", exif=exif(), xmp=PRIVATE.encode(), save_all=True, append_images=more)
 
 
+def segment(kind: int, data: bytes) -> bytes:
+    return struct.pack(">BBH", 0xFF, kind, len(data) + 2) + data
+
+
+def progressive_jpeg(path: Path) -> None:
+    """With a comment between two scans, the list of a second picture, and that picture."""
+    picture().save(path, "JPEG", progressive=True, exif=exif())
+    one = path.read_bytes()
+    last = one.rindex(b"\xff\xda")
+    own = one[:last] + segment(0xFE, PRIVATE.encode()) + one[last:]
+    path.write_bytes(own[:2] + segment(0xE2, b"MPF\0" + PRIVATE.encode()) + own[2:] + one)
+
+
+def webp_with_more(path: Path) -> None:
+    """With a chunk of a kind that no one knows."""
+    picture().save(path, "WEBP")
+    data = PRIVATE.encode().ljust(len(PRIVATE.encode()) + len(PRIVATE.encode()) % 2, b" ")
+    body = path.read_bytes()[8:] + b"NOTE" + struct.pack("<I", len(data)) + data
+    path.write_bytes(b"RIFF" + struct.pack("<I", len(body)) + body)
+
+
 def gif(path: Path) -> None:
     picture().save(path, "GIF", comment=PRIVATE.encode(), save_all=True, append_images=[picture(4)], loop=0)
 
 
-PICTURES = {"png": png, "apng": moving_png, "jpg": jpeg, "webp": webp, "gif": gif}
+PICTURES = {
+    "png": png, "apng": moving_png, "jpg": jpeg, "progressive": progressive_jpeg, "webp": webp,
+    "more": webp_with_more, "gif": gif,
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", PICTURES)
@@ -70,8 +94,8 @@ def test_a_picture_keeps_its_pixels_and_loses_its_texts(tmp_path: Path, kind: st
     strip(str(source), str(target), source.name)
     assert MARK not in target.read_bytes()
     with Image.open(source) as before, Image.open(target) as after:
-        assert getattr(before, "n_frames", 1) == getattr(after, "n_frames", 1)
-        for number in range(getattr(before, "n_frames", 1)):
+        assert kind == "progressive" or getattr(before, "n_frames", 1) == getattr(after, "n_frames", 1)
+        for number in range(getattr(after, "n_frames", 1)):
             before.seek(number)
             after.seek(number)
             assert before.tobytes() == after.tobytes()
