@@ -324,13 +324,13 @@ class Studio:
 
     # -- progress and the queue -----------------------------------------------------------
 
-    def live_progress(self, id: str, key: str) -> Snapshot | None:
-        """The progress of a job (memory); None for one of an earlier run of the app."""
-        return self._watch.live_progress(id, key)
+    def live_progress(self, id: str, key: str, owner: str = "") -> Snapshot | None:
+        """The progress of a job (memory); None for one of an earlier run of the app. owner: as in `job`."""
+        return self._watch.live_progress(id, key, owner)
 
-    def progress(self, id: str, key: str) -> Snapshot:
-        """The progress of any job. Raises NotFound."""
-        return self._watch.progress(id, key)
+    def progress(self, id: str, key: str, owner: str = "") -> Snapshot:
+        """The progress of any job. owner: as in `job`. Raises NotFound."""
+        return self._watch.progress(id, key, owner)
 
     def preview(self, id: str, key: str) -> tuple[bytes, str] | None:
         """The last preview: bytes and MIME type (memory)."""

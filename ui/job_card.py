@@ -100,7 +100,7 @@ class Card:
         mine = shown is None or self.studio.owns(owner, shown)
         snapshot, preview = None, ""
         if shown is not None and shown.status != "done":
-            snapshot = self.studio.progress(shown.id, shown.key)
+            snapshot = self.studio.progress(shown.id, shown.key, owner)
             preview = data_url(self.studio.preview(shown.id, shown.key))
         stopped = shown if shown is not None and shown.status in ("failed", "cancelled") else None
         children = self.children(shown)
@@ -126,7 +126,7 @@ class Card:
             inputs_deleted=deleted,
             children=children,
             progress={
-                child.id: self.studio.progress(child.id, child.key)
+                child.id: self.studio.progress(child.id, child.key, owner)
                 for child in children
                 if child.status in ("queued", "running")
             },
@@ -179,8 +179,9 @@ class Card:
         looked up in a thread, and left out while the database does not answer."""
         asked = request if isinstance(request, dict) else {}
         job_id, key = str(asked.get("id") or ""), str(asked.get("key") or "")
+        owner = str(asked.get("owner") or "")
         others = _pairs(asked.get("more"))
-        found = await self._progress([*([(job_id, key)] if job_id else []), *others], visitor)
+        found = await self._progress([*([(job_id, key)] if job_id else []), *others], visitor, owner)
         paused = self.studio.paused()
         answer: dict[str, Any] = {"paused": paused, "more": _more(others, found)}
         percent = None
@@ -202,14 +203,14 @@ class Card:
         answer["queue"] = [long, short, percent]
         return answer
 
-    async def _progress(self, jobs: Sequence[Pair], visitor: str) -> dict[Pair, Snapshot | None]:
+    async def _progress(self, jobs: Sequence[Pair], visitor: str, owner: str) -> dict[Pair, Snapshot | None]:
         """The progress of these jobs, None for a deleted one. A job that could not be looked up in time is
-        left out."""
+        left out. owner: the token of who asks, "" if the page does not know it yet."""
         found: dict[Pair, Snapshot | None] = {}
         absent: list[Pair] = []
         for pair in dict.fromkeys(jobs):
             try:
-                snapshot = self.studio.live_progress(*pair)
+                snapshot = self.studio.live_progress(*pair, owner)
             except NotFound:
                 found[pair] = None
             else:

@@ -31,6 +31,8 @@ from workflows.params.media import Media
 from workflows.params.values import shown
 
 TITLE_LONGEST = 40
+UNTITLED = notice("waiting_for_untitled")
+"""The reason of a wait for another job, without words of its prompt."""
 
 
 def expected(
@@ -105,9 +107,14 @@ def reason(sources: list[Job]) -> Notice:
     left = [job for job in sources if job.status not in TERMINAL]
     title = " ".join(str(left[0].params.get("prompt") or "").split()) if left else ""
     if not title:
-        return notice("waiting_for_untitled")
+        return UNTITLED
     short = title if len(title) <= TITLE_LONGEST else title[: TITLE_LONGEST - 3].rstrip() + "..."
     return notice("waiting_for_result", title=short)
+
+
+def names_source(why: Notice | None) -> bool:
+    """Whether this reason of a wait has words of the prompt of another job."""
+    return why is not None and why.code == "waiting_for_result"
 
 
 def linked(folder: Path, field: str) -> Path:

@@ -10,9 +10,11 @@ from dataclasses import replace
 from backend.errors import NotFound
 from backend.jobs.library import Library
 from backend.jobs.progress import Tracker
+from backend.jobs.result_inputs import UNTITLED, names_source
 from backend.jobs.scheduler import Scheduler
 from backend.jobs.snapshot import Snapshot
 from backend.jobs.views import JobView, Place
+from backend.notices import words
 from backend.security import tokens
 
 
@@ -22,16 +24,27 @@ class Watch:
     def __init__(self, scheduler: Scheduler, library: Library) -> None:
         self._scheduler, self._library = scheduler, library
 
-    def live_progress(self, job_id: str, key: str) -> Snapshot | None:
-        """The progress of a job; None if it is not in memory. Raises NotFound for a wrong key."""
+    def live_progress(self, job_id: str, key: str, owner: str = "") -> Snapshot | None:
+        """The progress of a job; None if it is not in memory. owner: the token of who asks; a job that waits
+        for another one names that to its owner only. Raises NotFound for a wrong key."""
         if not self._library.has_key(job_id, key):
             raise NotFound.of("wrong_link")
         live = self._scheduler.live(job_id)
-        return live.snapshot() if live is not None else None
+        found = live.snapshot() if live is not None else None
+        if found is None or not names_source(found.waits) or self._is_waiting(job_id, owner):
+            return found
+        return replace(found, waits=UNTITLED, text=words(UNTITLED))
 
-    def progress(self, job_id: str, key: str) -> Snapshot:
+    def _is_waiting(self, job_id: str, owner: str) -> bool:
+        """Whether this job, or a part of it, is in the queue as one of this owner's."""
+        if not tokens.is_token(owner):
+            return False
+        mine, (_, waiting) = tokens.owner_id(owner), self._scheduler.line()
+        return any(job.owner == mine and job_id in (job.id, job.parent) for job in waiting)
+
+    def progress(self, job_id: str, key: str, owner: str = "") -> Snapshot:
         """As live_progress; a job that is not in memory costs one database read. Raises NotFound."""
-        live = self.live_progress(job_id, key)
+        live = self.live_progress(job_id, key, owner)
         if live is not None:
             return live
         job = self._library.open(job_id, key)

@@ -162,10 +162,10 @@ class ScriptedStudio:
             raise NotFound("There is no such video, or the link is incomplete.")
         return job
 
-    def live_progress(self, id: str, key: str) -> Snapshot | None:
+    def live_progress(self, id: str, key: str, owner: str = "") -> Snapshot | None:
         return self.states.get(id)
 
-    def progress(self, id: str, key: str) -> Snapshot:
+    def progress(self, id: str, key: str, owner: str = "") -> Snapshot:
         self.job(id, key)
         return self.states[id]
 

@@ -469,10 +469,10 @@ class FakeStudio(FakeFinals, FakeExtensions):
             self.runs[id] = self.deleted.pop(id)
         return self._run(id, key).view
 
-    def live_progress(self, id: str, key: str) -> Snapshot | None:
-        return self.progress(id, key)
+    def live_progress(self, id: str, key: str, owner: str = "") -> Snapshot | None:
+        return self.progress(id, key, owner)
 
-    def progress(self, id: str, key: str) -> Snapshot:
+    def progress(self, id: str, key: str, owner: str = "") -> Snapshot:
         self._advance()
         run = self._run(id, key)
         if run.members:

@@ -193,9 +193,9 @@ class Calls:
         version, last = -1, view.status
         while last not in TERMINAL:
             await asyncio.sleep(self.pace.pause(time.monotonic() - began))
-            state = self._studio.live_progress(view.id, view.key)  # memory
+            state = self._studio.live_progress(view.id, view.key, owner)  # memory
             if state is None:  # evicted from memory, or deleted
-                state = await self._ask(owner, self._studio.progress, view)
+                state = await self._ask(owner, self._studio.progress, view, owner)
             if state.version != version:
                 version = state.version
                 report(min(100, int(state.percent)), status(state))

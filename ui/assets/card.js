@@ -68,7 +68,7 @@
     const tick = async () => {
       if (asking) return;
       asking = true;
-      const asked = { id: follow.id, key: follow.key, seen: follow.seen, more: others() };
+      const asked = { id: follow.id, key: follow.key, seen: follow.seen, more: others(), owner: studio.drafts?.owner() || "" };
       let answer;
       try {
         answer = await server.poll(asked);

@@ -59,9 +59,13 @@ def test_a_job_waits_for_the_result_that_it_starts_from(
     assert job.awaited == (source.id,) and job.record()["results"] == {
         "image": {"id": source.id, "frame": -1}
     }
-    progress = studio.progress(job.id, job.key)
+    progress = studio.progress(job.id, job.key, OWNER)
     assert progress.status == QUEUED and progress.waits is not None
     assert progress.text == 'Waiting for "A boat on a lake", which this starts from'
+    for other in ("", OTHER, "no token"):  # by a private link: nothing of the other clip's prompt
+        for seen in (studio.progress(job.id, job.key, other), studio.live_progress(job.id, job.key, other)):
+            assert seen is not None and seen.status == QUEUED and "boat" not in repr(seen)
+            assert seen.text == "Waiting for another video, which this starts from"
     later = first(studio, picture, seed=9)
     assert [row.job.id for row in studio.queue_rows(OWNER) if row.job] == [source.id, later.id, job.id]
     engine.hold.set()
