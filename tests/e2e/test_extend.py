@@ -126,7 +126,7 @@ def test_a_clip_is_extended_and_a_part_drawn_again(
     page.locator('#ws-card .thumb[data-act="show"]').last.click()
     page.locator('.parts [data-open="reroll"]').nth(1).click()
     again = page.locator("#ws-dialog-reroll")
-    expect(again.locator("h2")).to_have_text("Re-roll Part 2")
+    expect(again.locator("h2")).to_have_text("Re-roll part 2")
     again.locator("[data-dialog-submit]").click()
     expect(again).to_be_hidden()
     assert dict(studio.asked)["reroll"]["part"] == 2

@@ -221,6 +221,7 @@ def test_the_strip_has_a_row_for_each_part() -> None:
     assert (
         "no doubled frame, brightness changes by 0.4 of 255, colour by 0.2 of 255, motion 1.1 times" in html
     )
+    assert 'aria-label="Re-roll part 3"' in html and 'aria-label="Jump to part 3"' in html
     assert "a doubled frame" in html and "<turns>" not in html and "It &lt;turns&gt;" in html
     assert (
         "<span>5 s</span>" in html
@@ -252,6 +253,12 @@ def test_the_dialogs_have_a_field_for_every_value() -> None:
         "frame", "prompt", "seconds", "speed", "end_image", "method",
     }  # fmt: skip
     assert re.findall(r'data-field="(\w+)"', found["reroll"]) == ["prompt"]
+
+
+def test_length_and_time_stand_below_what_they_depend_on() -> None:
+    body = extend.dialogs()["extend"]
+    places = [body.index(one) for one in ('"seconds"', '"speed"', 'data-x="length"', 'data-x="end-name"')]
+    assert places == sorted(places) and body.count('data-x="length"') == body.count('data-x="time"') == 1
 
 
 def test_a_full_queue_is_said_in_the_dialog(studio: Any, actions: Extend, clip: Any) -> None:

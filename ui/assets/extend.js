@@ -264,8 +264,8 @@
 
   // -- Re-roll ------------------------------------------------------------------------------------------------
   const openReroll = (button) => {
-    const { id, key, number, prompt: sentence, name } = button.dataset;
-    const one = build("reroll", text("reroll_heading", { part: name }), text("reroll_submit"));
+    const { id, key, number, prompt: sentence } = button.dataset;
+    const one = build("reroll", text("reroll_heading", { number }), text("reroll_submit"));
     one.clip = { id, key, kept: `${id} ${number}`, act: "reroll", part: Number(number), sentence };
     clear(one);
     const before = kept(one.clip.kept).prompt;

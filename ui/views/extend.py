@@ -60,12 +60,12 @@ def _extend() -> str:
         f"{_frames()}{_text('extend.prompt')}"
         f'<div class="extend-row">{_choice("seconds", text("extend.seconds"), lengths, f"{SECONDS:g}")}'
         f"{_choice('speed', text('extend.speed'), speeds, 'fast')}</div>"
+        '<p class="extend-sum" role="status"><strong data-x="length"></strong><span data-x="time"></span></p>'
         f"{_end_picture()}"
         f'<details class="extend-method"><summary>{escaped("extend.method.title")}<span data-x="method">'
         f"</span>{icon('chevron')}</summary>{_choice('method', '', methods, 'auto')}{notes}</details>"
-        '<div class="extend-plan" role="status" aria-live="polite"><p><strong data-x="length"></strong>'
-        '<span data-x="time"></span></p><p><span data-x="route"></span><span data-x="reason"></span></p>'
-        '<p><span data-x="notes"></span></p></div>'
+        '<div class="extend-plan" role="status" aria-live="polite"><p><span data-x="route"></span>'
+        '<span data-x="reason"></span></p><p><span data-x="notes"></span></p></div>'
     )
 
 

@@ -56,24 +56,23 @@ def _row(job: JobView, part: PartView, mine: bool) -> str:
         f'<li data-part="{part.number}"{" data-stale" if part.stale else ""}>'
         f'<div class="what"><strong>{escape(name)}</strong><p class="facts">{said}</p>'
         f"{stale if part.stale else ''}</div>"
-        f'<div class="part-steps">{_jump(part, name)}{_reroll(job, part, name) if mine else ""}</div></li>'
+        f'<div class="part-steps">{_jump(part)}{_reroll(job, part) if mine else ""}</div></li>'
     )
 
 
-def _jump(part: PartView, name: str) -> str:
-    label = text("extend.jump_to", part=name)
+def _jump(part: PartView) -> str:
+    label = text("extend.jump_to", number=part.number)
     return (
         f'<button type="button" class="btn quiet" data-jump="{part.start}" aria-label="{escape(label)}">'
         f"{icon('play')}<span>{escaped('extend.jump')}</span></button>"
     )
 
 
-def _reroll(job: JobView, part: PartView, name: str) -> str:
-    label = text("extend.reroll_part", part=name)
+def _reroll(job: JobView, part: PartView) -> str:
+    label = text("extend.reroll_part", number=part.number)
     data = attributes(
         {
             "open": "reroll", "id": job.id, "key": job.key, "number": part.number, "prompt": part.prompt,
-            "name": name,
         }
     )  # fmt: skip
     return (
