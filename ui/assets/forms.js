@@ -147,7 +147,7 @@
     let note = document.getElementById(id);
     if (!note && !(kind === "problem" && part.classList.contains("ws-drop"))) {
       note = document.createElement("p");
-      Object.assign(note, { id, className: kind === "problem" ? "ws-problem" : "sr" });
+      Object.assign(note, { id, className: { problem: "ws-problem", advice: "ws-advice" }[kind] || "sr" });
       part.append(note);
     }
     if (note?.parentNode === part && note.textContent !== words) note.textContent = words;
@@ -157,7 +157,7 @@
     const target = control(part);
     const others = (target.getAttribute("aria-describedby") || "")
       .split(" ")
-      .filter((id) => id && !/-(problem|needed)$/.test(id));
+      .filter((id) => id && !/-(problem|needed|advice)$/.test(id));
     const all = [...others, ...ids].join(" ");
     if (all) target.setAttribute("aria-describedby", all);
     else target.removeAttribute("aria-describedby");
@@ -169,7 +169,8 @@
     const { mode } = line.dataset;
     const problems = JSON.parse(line.dataset.problems || "{}");
     const needed = JSON.parse(line.dataset.needed || "{}");
-    for (const part of $$(`[id^="${mode}-"]:is([data-invalid], [data-needed]):not([data-mode])`)) {
+    const advice = JSON.parse(line.dataset.advice || "{}");
+    for (const part of $$(`[id^="${mode}-"]:is([data-invalid], [data-needed], [data-advised]):not([data-mode])`)) {
       const field = part.id.slice(mode.length + 1);
       if (!(field in problems)) {
         part.removeAttribute("data-invalid");
@@ -179,9 +180,13 @@
         part.removeAttribute("data-needed");
         document.getElementById(`${part.id}-needed`)?.remove();
       }
+      if (!(field in advice) || field in problems) {
+        part.removeAttribute("data-advised");
+        document.getElementById(`${part.id}-advice`)?.remove();
+      }
       describe(part, []);
     }
-    for (const field of new Set([...Object.keys(problems), ...Object.keys(needed)])) {
+    for (const field of new Set([problems, needed, advice].flatMap(Object.keys))) {
       const part = block(mode, field);
       if (!part) {
         if (!FORMS[mode].advanced.includes(field)) continue;
@@ -198,6 +203,10 @@
       if (field in needed) {
         part.setAttribute("data-needed", "");
         ids.push(sentence(mode, field, "needed", needed[field]));
+      }
+      if (field in advice && !(field in problems)) {
+        part.setAttribute("data-advised", "");
+        ids.push(sentence(mode, field, "advice", advice[field]));
       }
       describe(part, ids);
     }

@@ -43,6 +43,8 @@ MODELS_SECONDS = 2.0
 
 PICTURE_ADVICE = ("picture_enlarged", "picture_strip")
 """Warnings that are shown at the picture that they are about."""
+FIELD_ADVICE = {"above_driving_rate": "fps"}
+"""Warning -> the field that it is also shown at."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,7 @@ class Planner:
             reason=notice or reason.words,
             missing=not notice and reason.missing,
             wrong=shown,
+            advice={FIELD_ADVICE[one.code]: words(one) for one in elsewhere if one.code in FIELD_ADVICE},
             scroll=bool(problems),
             turn=turn,
         )

@@ -26,7 +26,8 @@ class Hint:
     something has not been given yet; `passing`: it may end without a change of the form, so that the script
     asks again. `estimate`, `each`: how long it takes, and each further video without the place ("" while
     unknown); `count`: videos that are made together, whose time is that of all. `frame`: size and length for
-    the empty stage. `wrong`, `needed`: field -> sentence. `blanks`: field -> what its empty number shows.
+    the empty stage. `wrong`, `needed`: field -> sentence; `advice`: the same for a value that can be used.
+    `blanks`: field -> what its empty number shows.
     `scroll`: the first message is brought into view. `short_warning`: the note above Generate in a few words,
     for phones, where Generate is apart from it. `turn`: the number that the script gave to its request, ""
     for another event. `ready`: whether Generate can be pressed; the reason may be a refusal that does not
@@ -43,6 +44,7 @@ class Hint:
     frame: str = ""
     wrong: Mapping[str, str] = field(default_factory=dict)
     needed: Mapping[str, str] = field(default_factory=dict)
+    advice: Mapping[str, str] = field(default_factory=dict)
     blanks: Mapping[str, str] = field(default_factory=dict)
     scroll: bool = False
     asides: Sequence[str] = ()
@@ -84,6 +86,7 @@ def hint_line(mode: str, hint: Hint = NO_HINT) -> str:
         "frame": hint.frame,
         "problems": json.dumps(hint.wrong),
         "needed": json.dumps(hint.needed),
+        "advice": json.dumps(hint.advice),
         "blanks": json.dumps(hint.blanks),
         "scroll": str(int(hint.scroll)),
         "again": str(AGAIN_SECONDS) if hint.reason and hint.passing else "",

@@ -100,6 +100,17 @@ def test_the_most_important_reason_is_said(
     assert 'id="image_to_video-image-problem"' in broken.lines["image"]
 
 
+def test_a_rate_above_that_of_the_driving_video_is_said_at_the_field(
+    studio: FakeStudio, forms: dict[str, Form]
+) -> None:
+    studio.warnings = (notice("above_driving_rate", driving=24.0, fps=30.0), notice("high_noise_only"))
+    shown = view(studio, forms["animate"])
+    said = "The driving video has 24 frames a second: at 30, some of them are used twice."
+    assert json.loads(data(shown, "advice")) == {"fps": said} and said in shown.notes
+    studio.warnings = (notice("high_noise_only"),)
+    assert json.loads(data(view(studio, forms["animate"]), "advice")) == {}
+
+
 def test_advice_about_a_picture_stands_at_the_picture(
     studio: FakeStudio, forms: dict[str, Form], picture: Path
 ) -> None:
