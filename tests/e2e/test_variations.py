@@ -28,6 +28,7 @@ IN_STEP = f"""() => {{
   return Math.max(...times) - Math.min(...times) < 1 / 16 ? times : null;
 }}"""
 """The times of all clips, once all play and none is a frame away from another."""
+TOP = "() => document.querySelector('#ws-card .stage.set').getBoundingClientRect().top >= 0"
 STANDS = """() => document.querySelector("dialog[open]") &&
   [...document.querySelectorAll("#ws-card .cell video")].every((video) => video.paused)"""
 
@@ -46,6 +47,7 @@ def made(page: Page, served: SimpleNamespace, photo: Path, count: int) -> Any:
     page.locator("#image_to_video-prompt textarea").fill("The boat drifts")
     page.locator("#image_to_video-seconds label").first.click()
     page.locator("#image_to_video-count").select_option(str(count))
+    page.evaluate("scrollTo(0, document.body.scrollHeight)")
     page.locator("#image_to_video-generate:not([disabled])").click()
     card(page, "running")
     return next(run for run in served.studio.runs.values() if run.members)
@@ -65,6 +67,7 @@ def test_three_drafts_play_in_step_and_the_best_is_finished(
 ) -> None:
     page = opened(served, visit)
     whole = made(page, served, photo, 3)
+    page.wait_for_function(TOP)
     expect(page.locator("#image_to_video-generate")).to_have_text("Add 3 drafts to queue")
     expect(page.locator(CELLS)).to_have_count(3)
     served.studio.complete(served.studio.runs[whole.members[0]].view)
@@ -72,6 +75,7 @@ def test_three_drafts_play_in_step_and_the_best_is_finished(
     served.studio.complete(whole.view)
     card(page, "done")
     page.wait_for_function(READY, arg=3)
+    page.wait_for_function(TOP)  # the card is taller than the window now
 
     page.locator('#ws-card [data-s="play"]').click()
     page.wait_for_function(IN_STEP)

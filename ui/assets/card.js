@@ -16,12 +16,20 @@
     const live = (name) => $(`[data-live="${name}"]`, element);
     const set = (place, value) => place && place.textContent !== value && (place.textContent = value);
 
+    // On a phone Generate is far below the stage. Beside a form, a card that grows taller than the window is not held
+    // at its top any more: a new stage, and one that was in view, are scrolled back to.
+    let stood = true; // whether the top of the stage was in view
+    const top = () => $(".stage", element)?.getBoundingClientRect().top ?? 0;
+    const reveal = () => {
+      if (studio.oneColumn()) scrollTo({ top: 0 });
+      else if (top() < 0) scrollBy(0, top() - 16);
+    };
+
     // -- what the server rendered -----------------------------------------------------------------
     const sync = () => {
       const data = card()?.dataset || {};
       if ((data.id || "") !== follow.id) {
-        // On a phone Generate is far below the stage: scroll up to it.
-        if (loaded && data.id && data.id === data.shown && studio.oneColumn()) scrollTo({ top: 0 });
+        if (loaded && data.id && data.id === data.shown) reveal();
         const id = data.id && data.id !== follow.ended ? data.id : "";
         Object.assign(follow, { id, key: data.key || "", seen: 0, best: 0, announced: "", status: "" });
         if (!id) titleFor(null);
@@ -37,6 +45,8 @@
       studio.dressScreen?.(element);
       const bell = $("[data-notify]", element);
       if (bell) bell.hidden = !(window.isSecureContext && window.Notification?.permission === "default");
+      if (loaded && stood && !studio.oneColumn()) reveal();
+      stood = top() >= 0;
       soon(0);
     };
 
@@ -68,6 +78,7 @@
     const tick = async () => {
       if (asking) return;
       asking = true;
+      stood = top() >= 0;
       const asked = { id: follow.id, key: follow.key, seen: follow.seen, more: others(), owner: studio.drafts?.owner() || "" };
       let answer;
       try {
