@@ -37,7 +37,9 @@ def thumb_picture(job: JobView, url: Callable[[JobView, str], str]) -> str:
     """The address of a small picture of the job: its poster, the finished picture, or its input picture."""
     if job.status in ACTIVE:
         return url(job, "input") if "image" in media_fields(job.mode) else BLANK
-    return url(job, job.result if wording.is_still(job) else job.poster)
+    address = url(job, job.result if wording.is_still(job) else job.poster)
+    # The sheet of a set is made again under the same name, and a page would keep the picture that it has.
+    return f"{address}&amp;v={job.bytes}" if wording.is_set(job) and "?" in address else address
 
 
 def length_tag(job: JobView) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -173,3 +174,15 @@ def test_what_was_read_once_is_said_only_where_it_was() -> None:
     assert "read once" not in result_details.details(replace(whole, reused={"read": 9.0, "read_cached": 3.0}))
     drawn = replace(once, mode="text_to_video")
     assert "The text was read once" in result_details.details(drawn)
+
+
+def test_the_picture_of_a_sheet_that_was_made_again_has_another_address() -> None:
+    whole, children = parts("done", "done", "done")
+
+    def pictures(view: JobView) -> set[str]:
+        state = CardState(recent=[view, children[0]], mine=True, media=media)
+        html = card(state) + library.grid([view, children[0]], media, 0.0)
+        return set(re.findall(r'src="([^"]*poster[^"]*)"', html))
+
+    before, after = pictures(replace(whole, bytes=300)), pictures(replace(whole, bytes=200))
+    assert len(before) == len(after) == 2 and len(before & after) == 1, "that of the single clip stays"
