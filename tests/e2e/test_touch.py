@@ -122,6 +122,7 @@ def test_a_result_without_its_file_says_so(
     lost = page.locator("#ws-card .stage .lost")
     expect(lost).to_contain_text("This result could not be loaded.")
     expect(page.locator("#ws-card .player .bar")).to_be_hidden()
+    page.wait_for_function("window.wanStudio?.drafts && !window.wanStudio.drafts.busy()")
     file.write_bytes(content)
     lost.get_by_role("button", name="Try again").click()
     expect(lost).to_be_hidden()
