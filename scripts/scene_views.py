@@ -230,6 +230,6 @@ def pair(page: Page) -> None:
 
 
 def alone(page: Page) -> None:
-    """One of a set, by itself."""
+    """Opens one clip of a set alone."""
     page.locator('#ws-card .cell[data-state=done] [data-act="show"]').first.click()
     page.locator("#ws-card [data-player]").wait_for()

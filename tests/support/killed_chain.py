@@ -4,8 +4,8 @@ with forked() as run:
     status = run(Order(...))
 
 Each run is a fork of one process that has everything imported. It sends the requests of a scenario, as a page
-does: one that was not answered is sent again under the same id. Each job is struck once at the moment, so a
-driver repeats the run until it ends by itself. FOLDER/engines.json has the processes of the engines,
+does: one that was not answered is sent again under the same id. Each job is killed once at that moment, so
+the caller repeats the run until it is no longer killed. FOLDER/engines.json has the processes of the engines,
 FOLDER/moments a line for each moment that was reached, FOLDER/requests.json what was answered.
 """
 

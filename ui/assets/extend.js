@@ -306,7 +306,7 @@
       return {};
     }
   };
-  // `raw`: the answer to a press; that to another one, or none, stands for a server that did not answer.
+  // `raw`: the answer to a press. No answer, or the answer to another press, is treated as no answer of the server.
   const answered = async (name, raw) => {
     const one = made[name];
     if (!one?.busy) return;

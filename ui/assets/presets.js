@@ -64,7 +64,7 @@
     if (answer?.rows) take(answer.rows, name !== "presets");
     return answer || { said: text("failed") };
   };
-  // own: this tab has changed them; others are told, and say when a default of theirs is gone.
+  // own: this tab changed the presets. Other tabs are notified, and show a message if their default was deleted.
   const take = (found, own) => {
     const before = rows;
     const gone = before.find((one) => one.default && !found.some(({ id }) => id === one.id));

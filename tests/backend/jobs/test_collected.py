@@ -11,6 +11,8 @@ from backend.errors import StoreClosed
 from backend.jobs.job import DONE, Job
 from backend.jobs.recovery import AGAIN
 from backend.jobs.store import Store
+from backend.jobs.views import JobView
+from backend.studio import Studio
 from tests.support.fake_engine import FakeEngine
 from tests.support.scripted import OWNER, SMALL, SOUND, Make, ended
 from tests.support.waiting import until
@@ -34,14 +36,20 @@ def stop_after(store: Store, segments: int) -> Callable[[], bool]:
     return lambda: bool(stopped)
 
 
+def stopped_after_one(make: Make, engine: FakeEngine, picture: Path) -> tuple[Studio, JobView]:
+    """A studio that ended once the result of its job was collected, and the job."""
+    studio = make()
+    stopped = stop_after(studio.store, 1)
+    job = studio.submit(OWNER, "image_to_video", SMALL, {"image": picture})
+    until(stopped)
+    studio.close()
+    engine.closed = False
+    return studio, job
+
+
 def test_a_collected_result_is_not_made_again(make: Make, engine: FakeEngine, picture: Path) -> None:
     """The engine has been restarted meanwhile, so it knows nothing of the prompt."""
-    first = make()
-    stopped = stop_after(first.store, 1)
-    job = first.submit(OWNER, "image_to_video", SMALL, {"image": picture})
-    until(stopped)
-    first.close()
-    engine.closed = False
+    _, job = stopped_after_one(make, engine, picture)
     done = ended(make(), job)
     assert done.status == DONE and AGAIN not in done.warnings and len(engine.prompts) == 1
 
@@ -66,12 +74,7 @@ def test_a_collected_segment_is_not_made_again(
 
 @pytest.mark.deep
 def test_another_plan_takes_nothing_over(make: Make, engine: FakeEngine, picture: Path) -> None:
-    first = make()
-    stopped = stop_after(first.store, 1)
-    job = first.submit(OWNER, "image_to_video", SMALL, {"image": picture})
-    until(stopped)
-    first.close()
-    engine.closed = False
+    first, job = stopped_after_one(make, engine, picture)
     plan = first.settings.jobs_dir / job.id / "work" / "plan"
     plan.write_text("another")
     second = make()
