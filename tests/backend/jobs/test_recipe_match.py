@@ -187,7 +187,9 @@ def test_models(here: Machine) -> None:
     assert unused.models == {ROLE: other} and unused.notices[0].used == OWN
     changed = replace(here.model(OWN), sha256="ab" * 32)
     assert said(of(changed)) == [("other_model", OWN, "")]
-    assert said(of(replace(changed, published=True))) == [], "the file that was used was never hashed, so nothing is compared"
+    assert said(of(replace(changed, published=True))) == [], (
+        "the used file was never hashed: nothing to compare"
+    )
     assert said(of(replace(changed, sha256=""))) == [] == said(of(replace(changed, role="none")))
     elsewhere = of(replace(changed, name="elsewhere.safetensors", bytes=1))
     assert said(elsewhere) == [], "which the server's list tells"
